@@ -1,0 +1,228 @@
+"""What is asked: axes, the grid of cells they span, and the runs (cell x seed) with their ids.
+
+Everything here works on plain dictionaries and imports nothing heavy, so that a plan of many
+thousands of runs costs little and an id can be computed anywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Config = dict[str, Any]
+
+AXES = ("x", "y", "row", "col")
+
+# Raised by one whenever training changes its meaning, so that old rows are not taken for new ones.
+SEMANTICS = 1
+
+# The part of a composed config that makes a run. Everything else (launch, out, phase rule, lanes,
+# compile, ...) says how, where or how it is judged, and is not part of a run.
+RUN_TRAIN_KEYS = ("steps", "batch_size", "eval_every", "dtype", "loss", "vectorise")
+
+# In a run's config but not in its id. A longer budget follows the same trajectory further, and
+# the other two allow or arrange a training without changing it.
+NOT_IN_ID = ("train.steps", "train.vectorise", "optim.allow_overdecay")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: its id, its complete configuration, and where it stands in the sweep.
+
+    `cell` maps each swept key to its value; `index` maps each axis name to the position on it.
+    """
+
+    run_id: str
+    config: Config
+    cell: Mapping[str, Any]
+    index: Mapping[str, int]
+
+    @property
+    def seed(self) -> int:
+        return self.config["seed"]
+
+
+# ---------------------------------------------------------------------------------- dotted keys
+
+
+def lookup(config: Mapping[str, Any], key: str) -> Any:
+    """The value at a dotted key (list positions are numbers: `optim.betas.1`), or KeyError."""
+    value: Any = config
+    for part in key.split("."):
+        if isinstance(value, Mapping):
+            value = value[part]
+        elif isinstance(value, list | tuple) and part.isdigit() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            raise KeyError(key)
+    return value
+
+
+def replaced(config: Config, changes: Mapping[str, Any]) -> Config:
+    """A copy of config with the dotted keys set; shares all untouched branches."""
+    for key, value in changes.items():
+        config = _with(config, key.split("."), value)
+    return config
+
+
+def _with(branch: Any, path: Sequence[str], value: Any) -> Any:
+    if not path:
+        return value
+    if isinstance(branch, list | tuple):
+        position = int(path[0])
+        items = list(branch)
+        items[position] = _with(items[position], path[1:], value)
+        return items
+    return {**branch, path[0]: _with(branch[path[0]], path[1:], value)}
+
+
+# ----------------------------------------------------------------------------------------- axes
+
+
+def rounded(value: float) -> float:
+    """12 significant digits: the same number on every machine, whatever its libm."""
+    return float(f"{value:.12g}")
+
+
+def axis_values(axis: Mapping[str, Any]) -> list[Any]:
+    """The values of one axis: listed, or `num` from `low` to `high` on a linear or log scale.
+
+    `zero: true` puts 0 in front of a log axis. Values are rounded to 12 significant digits.
+    """
+    if axis.get("values") is not None:
+        return [rounded(v) if isinstance(v, float) else v for v in axis["values"]]
+    low, high, num = float(axis["low"]), float(axis["high"]), int(axis["num"])
+    log = axis.get("scale", "linear") == "log"
+    start, stop = (math.log10(low), math.log10(high)) if log else (low, high)
+    points = [start + (stop - start) * i / max(num - 1, 1) for i in range(num)]
+    values = [rounded(10**point if log else point) for point in points]
+    return [0.0, *values] if axis.get("zero") else values
+
+
+def axes(sweep: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The axes a sweep has, by name, in the order x, y, row, col."""
+    return {name: sweep[name] for name in AXES if sweep.get(name)}
+
+
+def zipped(sweep: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Groups of axes that move together; an axis that is not zipped is a group of its own."""
+    names = list(axes(sweep))
+    together = tuple(sweep.get("zip") or ())
+    return [together] * bool(together) + [(name,) for name in names if name not in together]
+
+
+def grid(sweep: Mapping[str, Any]) -> Iterator[dict[str, int]]:
+    """Every cell of a sweep as axis name -> position on that axis."""
+    lengths = {name: len(axis_values(axis)) for name, axis in axes(sweep).items()}
+    groups = zipped(sweep)
+    for positions in itertools.product(*(range(lengths[group[0]]) for group in groups)):
+        yield {
+            name: position
+            for group, position in zip(groups, positions, strict=True)
+            for name in group
+        }
+
+
+def cell_changes(sweep: Mapping[str, Any]) -> Iterator[tuple[dict[str, int], dict[str, Any]]]:
+    """Every cell as (axis name -> position, swept key -> value)."""
+    swept = {name: (axis["param"], axis_values(axis)) for name, axis in axes(sweep).items()}
+    for index in grid(sweep):
+        yield index, {swept[name][0]: swept[name][1][i] for name, i in index.items()}
+
+
+# ----------------------------------------------------------------------------------------- runs
+
+
+def seeds(config: Mapping[str, Any]) -> list[int]:
+    """`seeds: 3` means 0, 1, 2; a list names them."""
+    wanted = config["seeds"]
+    return list(range(wanted)) if isinstance(wanted, int) else list(wanted)
+
+
+def run_config(config: Mapping[str, Any]) -> Config:
+    """The part of a composed config that makes a run, still without a seed."""
+    train = {key: config["train"][key] for key in RUN_TRAIN_KEYS if key in config["train"]}
+    return {
+        "task": config["task"],
+        "model": config["model"],
+        "optim": config["optim"],
+        "train": train,
+    }
+
+
+def runs(config: Mapping[str, Any]) -> list[Run]:
+    """All runs of a checked config: every cell with every seed, cells in grid order."""
+    base, run_list = run_config(config), []
+    for index, cell in cell_changes(config.get("sweep") or {}):
+        of_cell = replaced(base, cell)
+        for seed in seeds(config):
+            split_seed = config.get("split_seed")
+            complete = {
+                **of_cell,
+                "seed": seed,
+                "split_seed": seed if split_seed is None else split_seed,
+            }
+            run_list.append(Run(run_id(complete), complete, cell, index))
+    return run_list
+
+
+def run_id(config: Mapping[str, Any]) -> str:
+    """16 hexadecimal characters that name a run by all that can change its result.
+
+    The budget (`train.steps`) is left out on purpose: it says how far a trajectory is followed,
+    not which one it is, so that a decided run need not train again when the budget grows.
+    """
+    text = f"{SEMANTICS}:{canonical(config)}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def canonical(config: Mapping[str, Any]) -> str:
+    """Sorted JSON of a run's config: numbers at 12 digits, 1.0 as 1, nulls and NOT_IN_ID dropped.
+
+    Nulls are dropped so that a setting added later, null by default, leaves old ids as they are.
+    """
+    return json.dumps(_normal(config, ""), sort_keys=True, separators=(",", ":"))
+
+
+def shared_part(config: Mapping[str, Any]) -> Config:
+    """What must be equal for runs to train in one program: a run's config without the numbers
+    that each lane has for itself.
+
+    The training set's size is missing here, since one compiled program serves all sizes; lanes
+    side by side must have it in common too.
+    """
+    own_task = ("train_fraction", "label_noise", "target_seed")
+    optim = config["optim"]
+    groups = optim.get("groups") or {}
+    return {
+        "task": {k: v for k, v in config["task"].items() if k not in own_task},
+        "model": {k: v for k, v in config["model"].items() if k != "init_scale"},
+        "optim": {
+            "name": optim["name"],
+            "clipped": optim.get("clip_norm") is not None,
+            "groups": {g: sorted(k for k, v in s.items() if v is not None)
+                       for g, s in groups.items()},
+        },
+        "train": {k: v for k, v in config["train"].items() if k != "steps"},
+    }  # fmt: skip
+
+
+def _normal(value: Any, key: str) -> Any:
+    if isinstance(value, Mapping):
+        named = ((k, f"{key}.{k}" if key else str(k), v) for k, v in value.items())
+        return {
+            str(k): _normal(v, dotted)
+            for k, dotted, v in named
+            if v is not None and dotted not in NOT_IN_ID
+        }
+    if isinstance(value, list | tuple):
+        return [_normal(item, key) for item in value]
+    if isinstance(value, float):
+        value = rounded(value)
+        return int(value) if value.is_integer() else value
+    return value

@@ -1,0 +1,24 @@
+"""The vectorised trainer: many runs of an ordinary nn.Module as one torch program.
+
+`prepare` makes what a run starts from, `step` holds the mathematics of one run, `lanes` stacks
+runs side by side, `record` keeps what is seen, `pack` feeds runs through the lanes.
+Needs torch alone.
+"""
+
+from phasegrok.engine.lanes import Mode
+from phasegrok.engine.pack import Outcome, Pack, cpu_numerics, outcomes
+from phasegrok.engine.prepare import Given, Prepared, prepare
+from phasegrok.engine.record import CURVE, Watch
+
+__all__ = [
+    "CURVE",
+    "Given",
+    "Mode",
+    "Outcome",
+    "Pack",
+    "Prepared",
+    "Watch",
+    "cpu_numerics",
+    "outcomes",
+    "prepare",
+]

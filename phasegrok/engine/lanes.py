@@ -1,0 +1,136 @@
+"""The lanes of a program: stacked tensors, one row per lane, filled and refilled in place.
+
+Shapes: every tensor of params, slots, data (but the shared inputs) and hyper has the lane axis
+first. A free lane holds an old run that nobody reads; it costs time and changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from phasegrok import optim
+from phasegrok.cells import shared_part
+from phasegrok.engine.prepare import Prepared
+from phasegrok.engine.step import Evaluate, Recipe, Step, program
+from phasegrok.optim import Slots, Tensors
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How lanes are run; fixed in the plan, since it may move results in the last bits.
+
+    width: lanes in one program. compiled: torch.compile, else eager. device: a torch device.
+    """
+
+    width: int
+    compiled: bool = False
+    device: str = "cpu"
+
+
+class Lanes:
+    """`mode.width` runs of equal shapes training side by side."""
+
+    def __init__(self, first: Prepared, mode: Mode):
+        self.mode = mode
+        self.width = mode.width
+        # The last row of an eager CPU program may be handled by a kernel's remainder loop, whose
+        # transcendentals differ in the last bit. A spare row keeps every real lane out of it.
+        spare = 0 if mode.compiled or mode.device != "cpu" else 1
+        rows = mode.width + spare
+        self.params = _stacked(first.params, rows, mode.device)
+        self.slots: Slots = optim.init(first.run.config["optim"]["name"], self.params)
+        self.done = torch.zeros(rows, dtype=torch.int64, device=mode.device)
+        self.data = _stacked(_lane_data(first), rows, mode.device)
+        self.data["inputs"] = first.inputs.to(mode.device)
+        self.hyper = _stacked(_hyper_tensors(first), rows, mode.device)
+        self._step, self._evaluate = _program(first, self.data, mode)
+
+    def fill(self, lane: int, prepared: Prepared, state: Mapping[str, Any] | None = None) -> None:
+        """Put a run into a lane, at its beginning or where `state` (of `state_of`) left it."""
+        state = state or {"params": prepared.params, "slots": None, "done": 0}
+        for key, row in state["params"].items():
+            self.params[key][lane].copy_(row)
+        for slot, rows in self.slots.items():
+            for key, row in rows.items():
+                row[lane] = 0 if state["slots"] is None else state["slots"][slot][key]
+        self.done[lane] = state["done"]
+        for key, row in _lane_data(prepared).items():
+            self.data[key][lane].copy_(row)
+        for key, row in _hyper_tensors(prepared).items():
+            self.hyper[key][lane].copy_(row)
+
+    def state_of(self, lane: int) -> dict[str, Any]:
+        """A copy of a lane's training state on the CPU, from which `fill` goes on bit for bit."""
+        return {
+            "params": {k: v[lane].to("cpu", copy=True) for k, v in self.params.items()},
+            "slots": {
+                slot: {k: v[lane].to("cpu", copy=True) for k, v in rows.items()}
+                for slot, rows in self.slots.items()
+            },
+            "done": int(self.done[lane]),
+        }
+
+    def advance(self, steps: int) -> None:
+        """Every lane does `steps` updates."""
+        for _ in range(steps):
+            self.params, self.slots, self.done = self._step(
+                self.params, self.slots, self.done, self.data, self.hyper
+            )
+
+    def observe(self) -> Tensor:
+        """All observables of all lanes, float64 [width, observables], on the CPU."""
+        return self._evaluate(self.params, self.data)[: self.width].cpu()
+
+
+def _stacked(row: Mapping[str, Tensor], rows: int, device: str) -> Tensors:
+    return {k: v.to(device).expand(rows, *v.shape).clone() for k, v in row.items()}
+
+
+def _lane_data(prepared: Prepared) -> Tensors:
+    """What a lane reads while it trains, apart from the shared inputs."""
+    indices = prepared.train_indices
+    data = {
+        "labels": prepared.labels,
+        "in_train": prepared.in_train,
+        "train_inputs": prepared.inputs[indices],
+        "train_labels": prepared.labels[indices],
+        "batch_seed": torch.tensor(prepared.batch_seed),
+    }
+    if prepared.codebook is not None:
+        data["codebook"] = prepared.codebook
+    if prepared.batches is not None:
+        data["batches"] = prepared.batches
+    return data | {f"buffer.{k}": v for k, v in prepared.buffers.items()}
+
+
+def _hyper_tensors(prepared: Prepared) -> Tensors:
+    return {k: torch.tensor(v, dtype=torch.float64) for k, v in prepared.hyper.items()}
+
+
+# ------------------------------------------------------------------- one program per kind of run
+
+# A worker trains many packs of one kind; what torch.compile made for the first serves them all.
+_PROGRAMS: dict[str, tuple[Step, Evaluate]] = {}
+
+
+def _program(first: Prepared, data: Tensors, mode: Mode) -> tuple[Step, Evaluate]:
+    config = first.run.config
+    kind = json.dumps([shared_part(config), mode.width, mode.compiled, mode.device, sorted(data)])
+    if kind not in _PROGRAMS:
+        train = config["train"]
+        batch_size = train.get("batch_size")
+        recipe = Recipe(train["loss"], config["optim"]["name"], batch_size)
+        vectorise = train.get("vectorise", True)
+        compiled = mode.compiled and vectorise
+        module = first.module.to(mode.device)
+        _PROGRAMS[kind] = program(module, recipe, data, compiled=compiled, vectorise=vectorise)
+    if mode.compiled:
+        for key in ("train_inputs", "train_labels"):
+            torch._dynamo.maybe_mark_dynamic(data[key], 1)
+    return _PROGRAMS[kind]

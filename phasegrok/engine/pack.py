@@ -1,0 +1,215 @@
+"""A pack: runs of equal shapes, trained through a fixed number of lanes until none is left.
+
+A lane whose run is decided, out of budget or diverged takes the next waiting run. On the CPU,
+in one mode, a run's numbers depend neither on its lane nor on its neighbours, nor on when its
+lane was refilled or the pack resumed.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from phasegrok.cells import Run
+from phasegrok.engine.lanes import Lanes, Mode
+from phasegrok.engine.prepare import Given, Prepared, prepare
+from phasegrok.engine.record import Record, Watch, on_curve
+from phasegrok.errors import InputError
+
+STOP_REASONS = {
+    "decided": "both stop thresholds were crossed",
+    "finished": "the budget ended",
+    "diverged": "the loss or the weights became infinite or NaN",
+    "failed": "an error was raised",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended. `row` holds the columns from training; `state` continues the run."""
+
+    run: Run
+    status: str
+    row: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, Any] | None = None
+    error: str | None = None
+
+    @property
+    def stop_reason(self) -> str:
+        return STOP_REASONS[self.status]
+
+
+class Pack:
+    """Trains runs that share a program; `tick` goes from one evaluation to the next.
+
+    Args:
+        runs: in the order in which they enter lanes.
+        given: explicit beginnings by run_id.
+        states: where runs were left, by run_id (`Outcome.state` or `state()["lanes"]`).
+    """
+
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        mode: Mode,
+        watch: Watch,
+        *,
+        given: Mapping[str, Given] | None = None,
+        states: Mapping[str, dict[str, Any]] | None = None,
+    ):
+        self.mode = mode
+        self.watch = watch
+        self.eval_every: int = runs[0].config["train"]["eval_every"]
+        self.run_steps = 0
+        self._given = given or {}
+        self._states = states or {}
+        # Runs that were under way go first, so that a resumed pack holds what the old one held.
+        self._waiting = deque(sorted(runs, key=lambda run: run.run_id not in self._states))
+        self._lanes: Lanes | None = None
+        self._in_lane: list[Prepared | None] = [None] * mode.width
+        self._records: dict[int, Record] = {}
+        self._steps: dict[int, int] = {}
+        self._fresh: set[int] = set()
+        self._broken: list[Outcome] = []
+        self._fill()
+
+    @property
+    def active(self) -> list[int]:
+        """Lanes that hold a run."""
+        return [lane for lane, prepared in enumerate(self._in_lane) if prepared is not None]
+
+    @property
+    def finished(self) -> bool:
+        return not self.active and not self._broken
+
+    def unfinished(self) -> list[Run]:
+        """Runs in lanes and runs waiting."""
+        return [self._run_in(lane) for lane in self.active] + list(self._waiting)
+
+    def tick(self) -> list[Outcome]:
+        """Train to the next evaluation; return the runs that ended. New runs take their lanes."""
+        outcomes, self._broken = self._broken, []
+        if self._lanes is None:
+            return outcomes
+        outcomes += self._look(self._fresh)
+        if self.active:
+            self._lanes.advance(self.eval_every)
+            self.run_steps += self.eval_every * len(self.active)
+            outcomes += self._look(set(self.active) - self._fresh)
+        return outcomes
+
+    def state(self) -> dict[str, dict[str, Any]]:
+        """Where every run in a lane is, by run_id: all that a resumed pack needs."""
+        return {self._run_in(lane).run_id: self._state_of(lane) for lane in self.active}
+
+    # ------------------------------------------------------------------------------- evaluation
+
+    def _look(self, lanes: set[int]) -> list[Outcome]:
+        """Evaluate, record these lanes, retire what has ended and refill."""
+        if not lanes or self._lanes is None:
+            return []
+        lanes = set(lanes)
+        self._fresh -= lanes
+        values = self._lanes.observe().tolist()
+        outcomes = []
+        for lane in sorted(lanes):
+            outcome = self._take_in(lane, values[lane])
+            if outcome is not None:
+                outcomes.append(outcome)
+                self._in_lane[lane] = None
+        if outcomes:
+            self._fill()
+            outcomes += self._look(self._fresh)
+        return outcomes
+
+    def _take_in(self, lane: int, values: list[float]) -> Outcome | None:
+        prepared, record = self._prepared_in(lane), self._records[lane]
+        step = self._steps[lane] = self._steps[lane] + self.eval_every
+        keep = on_curve(step, self.eval_every, self.watch.points_per_decade)
+        record.add(step, values, keep)
+        status = self._status(record, step, prepared.budget)
+        if status is None:
+            return None
+        row = record.outcome() | {"budget": prepared.budget}
+        state = self._state_of(lane) if status == "finished" else None
+        return Outcome(prepared.run, status, row, state)
+
+    @staticmethod
+    def _status(record: Record, step: int, budget: int) -> str | None:
+        if record.diverged:
+            return "diverged"
+        if record.decided():
+            return "decided"
+        return "finished" if step >= budget else None
+
+    # ------------------------------------------------------------------------------------ lanes
+
+    def _fill(self) -> None:
+        """Give every free lane the next waiting run that can be prepared."""
+        for lane in range(self.mode.width):
+            while self._in_lane[lane] is None and self._waiting:
+                self._enter(lane, self._waiting.popleft())
+
+    def _enter(self, lane: int, run: Run) -> None:
+        try:
+            prepared = prepare(run, self._given.get(run.run_id))
+        except InputError:
+            raise
+        except Exception:  # a run that cannot start must not take its neighbours with it
+            self._broken.append(Outcome(run, "failed", error=traceback.format_exc()))
+            return
+        if self._lanes is None:
+            self._lanes = Lanes(prepared, self.mode)
+        state = self._states.get(run.run_id)
+        self._lanes.fill(lane, prepared, state)
+        self._in_lane[lane] = prepared
+        totals = prepared.train_total, prepared.val_total
+        if state is None or not state["record"]["last"]:
+            self._records[lane] = Record(self.watch, *totals)
+            self._steps[lane] = -self.eval_every
+            self._fresh.add(lane)
+        else:
+            self._records[lane] = Record.restored(state["record"], self.watch, *totals)
+            self._steps[lane] = state["done"]
+
+    def _state_of(self, lane: int) -> dict[str, Any]:
+        assert self._lanes is not None
+        return self._lanes.state_of(lane) | {"record": self._records[lane].state()}
+
+    def _prepared_in(self, lane: int) -> Prepared:
+        prepared = self._in_lane[lane]
+        assert prepared is not None
+        return prepared
+
+    def _run_in(self, lane: int) -> Run:
+        return self._prepared_in(lane).run
+
+
+def outcomes(pack: Pack) -> Iterator[Outcome]:
+    """Train a pack to its end."""
+    while not pack.finished:
+        yield from pack.tick()
+
+
+class cpu_numerics:
+    """One thread and flushed denormals while training, and the caller's settings afterwards.
+
+    One thread makes a run's bits independent of the machine's load and core count; weights that
+    decay towards zero would otherwise spend most of the time in denormal arithmetic.
+    """
+
+    def __enter__(self) -> None:
+        self._threads = torch.get_num_threads()
+        tiny = torch.tensor(1e-310, dtype=torch.float64)
+        self._flushed = bool(tiny * 1.0 == 0)
+        torch.set_num_threads(1)
+        torch.set_flush_denormal(True)
+
+    def __exit__(self, *exception: object) -> None:
+        torch.set_num_threads(self._threads)
+        torch.set_flush_denormal(self._flushed)

@@ -1,0 +1,127 @@
+"""What one run starts from: parameters, split, labels, numbers; made on the CPU from its seed.
+
+An outside recipe can be replayed exactly by giving any of these explicitly (`Given`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from phasegrok import models, optim, tasks
+from phasegrok.cells import Config, Run
+from phasegrok.streams import seed_for
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+Array = np.ndarray | Tensor
+
+
+@dataclass(frozen=True)
+class Given:
+    """Explicit beginnings of a run; whatever is None is drawn from the run's seed.
+
+    Attributes:
+        params: name -> tensor, as the model's `named_parameters()`; taken as they are (init_scale
+            is not applied).
+        train_indices: int64 [n_train], in the order the training set is presented.
+        labels: int64 [examples], the label of every example (training labels may be wrong).
+        codebook: float [classes, outputs], the target vector of every class.
+        batches: int64 [steps, batch], positions in train_indices used at each step; repeats from
+            the top when it is shorter than the run.
+    """
+
+    params: Mapping[str, Array] | None = None
+    train_indices: Array | None = None
+    labels: Array | None = None
+    codebook: Array | None = None
+    batches: Array | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run ready for a lane; all tensors on the CPU.
+
+    Shapes: inputs [examples, k]; labels [examples]; in_train [examples] bool; train_indices
+    [n_train]; codebook [classes, outputs] or None; batches [steps, batch] or None.
+    `hyper` holds the numbers that vary per lane; `batch_seed` seeds the minibatch stream.
+    """
+
+    run: Run
+    params: dict[str, Tensor]
+    buffers: dict[str, Tensor]
+    inputs: Tensor
+    labels: Tensor
+    in_train: Tensor
+    train_indices: Tensor
+    codebook: Tensor | None
+    batches: Tensor | None
+    hyper: dict[str, float]
+    batch_seed: int
+    budget: int
+    module: nn.Module = field(repr=False)
+
+    @property
+    def train_total(self) -> int:
+        return len(self.train_indices)
+
+    @property
+    def val_total(self) -> int:
+        return len(self.labels) - len(self.train_indices)
+
+
+def prepare(run: Run, given: Given | None = None) -> Prepared:
+    """Everything a run starts from, drawn from its own named streams."""
+    given = given or Given()
+    config, seed = run.config, run.config["seed"]
+    dtype = DTYPES[config["train"]["dtype"]]
+    dataset = tasks.dataset(config["task"], seed)
+    indices = given.train_indices
+    if indices is None:
+        indices = tasks.split(config["task"], config["split_seed"])
+    train_indices = torch.tensor(np.asarray(indices), dtype=torch.int64)
+    labels = given.labels
+    if labels is None:
+        labels = tasks.noisy_labels(config["task"], dataset, np.asarray(indices), seed)
+    codebook = dataset.codebook if given.codebook is None else given.codebook
+    module = build(config, dataset.symbols, dataset.outputs)
+    params = initial_params(module, config) if given.params is None else given.params
+    in_train = torch.zeros(len(dataset.labels), dtype=torch.bool)
+    in_train[train_indices] = True
+    return Prepared(
+        run=run,
+        params={k: torch.as_tensor(v).to(dtype, copy=True) for k, v in params.items()},
+        buffers={k: _cast(v, dtype) for k, v in module.named_buffers()},
+        inputs=torch.tensor(dataset.inputs),
+        labels=torch.tensor(np.asarray(labels), dtype=torch.int64),
+        in_train=in_train,
+        train_indices=train_indices,
+        codebook=None if codebook is None else torch.tensor(np.asarray(codebook), dtype=dtype),
+        batches=None if given.batches is None else torch.tensor(np.asarray(given.batches)),
+        hyper=optim.hyperparameters(config["optim"]),
+        batch_seed=seed_for(seed, "batches"),
+        budget=config["train"]["steps"],
+        module=module,
+    )
+
+
+def build(config: Config, symbols: int, outputs: int) -> nn.Module:
+    """The run's model, initialised from (seed, "init"); the global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_for(config["seed"], "init"))
+        return models.build(config["model"], symbols, outputs)
+
+
+def initial_params(module: nn.Module, config: Config) -> dict[str, Tensor]:
+    """The model's parameters times `init_scale` (Omnigrok's alpha: weights and biases alike)."""
+    scale = config["model"].get("init_scale")
+    scale = 1.0 if scale is None else scale
+    return {k: v.detach() * scale for k, v in module.named_parameters()}
+
+
+def _cast(buffer: Tensor, dtype: torch.dtype) -> Tensor:
+    return buffer.detach().to(dtype if buffer.is_floating_point() else buffer.dtype)

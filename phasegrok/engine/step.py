@@ -1,0 +1,114 @@
+"""The step and the evaluation of one run, as pure functions; `vmap` gives them the lane axis.
+
+This is the whole of the training mathematics. `program` turns it into a vectorised program: the
+plain path is `vmap`, the fast path is `torch.compile` of the same thing, and `loop` runs the lanes
+one after another for models that do not run under vmap.
+
+Shapes of one run (no lane axis here): inputs [examples, k], labels [examples], train_inputs
+[n_train, k], train_labels [n_train], codebook [classes, outputs], step 0-d.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
+from torch.utils import _pytree as pytree
+
+from phasegrok import losses, optim
+from phasegrok.engine.batches import batch_positions
+from phasegrok.observables import OBSERVABLES, Measured
+from phasegrok.optim import Slots, Tensors
+
+# (params, slots, step, data, hyper) -> (params, slots, step)
+Step = Callable[[Tensors, Slots, Tensor, Tensors, Tensors], tuple[Tensors, Slots, Tensor]]
+# (params, data) -> observables [len(OBSERVABLES)] in float64
+Evaluate = Callable[[Tensors, Tensors], Tensor]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What all lanes of a program share: nothing here can differ between them."""
+
+    loss: str
+    optim: str
+    batch_size: int | None
+
+
+def one_run(module: nn.Module, recipe: Recipe) -> tuple[Step, Evaluate]:
+    """The step and the evaluation of a single run of this model."""
+
+    def outputs(params: Tensors, data: Tensors, inputs: Tensor) -> Tensor:
+        buffers = {k[len("buffer.") :]: v for k, v in data.items() if k.startswith("buffer.")}
+        return functional_call(module, {**params, **buffers}, (inputs,))
+
+    def mean_loss(params: Tensors, data: Tensors, inputs: Tensor, labels: Tensor) -> Tensor:
+        predicted = outputs(params, data, inputs)
+        return losses.per_example(recipe.loss, predicted, labels, data.get("codebook")).mean()
+
+    def step(
+        params: Tensors, slots: Slots, done: Tensor, data: Tensors, hyper: Tensors
+    ) -> tuple[Tensors, Slots, Tensor]:
+        inputs, labels = data["train_inputs"], data["train_labels"]
+        positions = batch_positions(data, done, len(labels), recipe.batch_size)
+        if positions is not None:
+            inputs, labels = inputs[positions], labels[positions]
+        grads = grad(mean_loss)(params, data, inputs, labels)
+        params, slots = optim.update(recipe.optim, params, grads, slots, done, hyper)
+        return params, slots, done + 1
+
+    def evaluate(params: Tensors, data: Tensors) -> Tensor:
+        predicted = outputs(params, data, data["inputs"])
+        codebook = data.get("codebook")
+        measured = Measured(
+            params=params,
+            losses=losses.per_example(recipe.loss, predicted, data["labels"], codebook),
+            correct=losses.predictions(recipe.loss, predicted, codebook) == data["labels"],
+            in_train=data["in_train"],
+        )
+        return torch.stack([observe(measured).double() for observe in OBSERVABLES.values()])
+
+    return step, evaluate
+
+
+# Data that all lanes share have no lane axis; the rest have it in front.
+SHARED = ("inputs",)
+
+
+def program(
+    module: nn.Module, recipe: Recipe, data: Tensors, *, compiled: bool, vectorise: bool
+) -> tuple[Step, Evaluate]:
+    """The same step and evaluation for all lanes at once."""
+    step, evaluate = one_run(module, recipe)
+    data_axes = {key: None if key in SHARED else 0 for key in data}
+    if not vectorise:
+        return loop(step, (0, 0, 0, data_axes, 0)), loop(evaluate, (0, data_axes))
+    all_step: Any = vmap(step, in_dims=(0, 0, 0, data_axes, 0))
+    all_evaluate: Any = vmap(evaluate, in_dims=(0, data_axes))
+    if compiled:
+        # dynamic=None: only the training set's size, marked by the lanes, is a symbol, so that
+        # one compilation serves every train_fraction.
+        return torch.compile(all_step), torch.compile(all_evaluate)
+    return all_step, all_evaluate
+
+
+def loop(function: Callable[..., Any], in_dims: tuple[Any, ...]) -> Callable[..., Any]:
+    """What `vmap(function, in_dims)` computes, one lane after another."""
+
+    def looped(*arguments: Any) -> Any:
+        lanes = len(pytree.tree_leaves(arguments[0])[0])
+        results = [function(*(_lane(a, d, i) for a, d in zip(arguments, in_dims, strict=True)))
+                   for i in range(lanes)]  # fmt: skip
+        return pytree.tree_map(lambda *leaves: torch.stack(leaves), *results)
+
+    return looped
+
+
+def _lane(argument: Any, in_dim: Any, index: int) -> Any:
+    if isinstance(in_dim, dict):
+        return {k: v if in_dim[k] is None else v[index] for k, v in argument.items()}
+    return pytree.tree_map(lambda leaf: leaf[index], argument)

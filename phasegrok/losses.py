@@ -1,0 +1,59 @@
+"""What a run minimises, and how its outputs are read as an answer.
+
+A target is a class. Its target vector is its row of the codebook ([classes, d]) or, without one,
+its one-hot vector.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from phasegrok.errors import InputError
+
+NAMES = ("mse", "cross_entropy")
+
+
+def per_example(name: str, outputs: Tensor, labels: Tensor, codebook: Tensor | None) -> Tensor:
+    """The loss of each example, [n].
+
+    Args:
+        name: "mse", the mean over the components of the squared difference to the target
+            vector; or "cross_entropy", minus the log of the softmax at the label.
+        outputs: [n, d], d the number of classes where there is no codebook.
+        labels: int64 [n].
+        codebook: [classes, d], or None for one-hot targets.
+
+    Raises:
+        InputError: the loss is unknown, or cross-entropy is asked of a codebook.
+    """
+    if name == "mse":
+        return (outputs - _targets(outputs, labels, codebook)).square().mean(dim=-1)
+    if name != "cross_entropy":
+        raise InputError(f"train.loss = {name}: must be one of {', '.join(NAMES)}")
+    if codebook is not None:
+        raise InputError("train.loss = cross_entropy: the targets are vectors; use mse")
+    # log_softmax subtracts the maximum first; logsumexp minus the label's score would cancel.
+    scores = outputs.log_softmax(dim=-1)
+    return -scores.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+
+
+def _targets(outputs: Tensor, labels: Tensor, codebook: Tensor | None) -> Tensor:
+    """The target vectors, [n, d]."""
+    if codebook is not None:
+        return codebook[labels].to(outputs.dtype)
+    # By comparison, for torch's one_hot raises under vmap.
+    classes = torch.arange(outputs.shape[-1], device=labels.device)
+    return (labels.unsqueeze(-1) == classes).to(outputs.dtype)
+
+
+def predictions(name: str, outputs: Tensor, codebook: Tensor | None) -> Tensor:
+    """The class that each output stands for, int64 [n], the same for every loss.
+
+    With a codebook it is the nearest target vector in squared L2 distance, otherwise the largest
+    output (for mse the nearest one-hot vector is just that one).
+    """
+    if codebook is None:
+        return outputs.argmax(dim=-1)
+    difference = outputs.unsqueeze(-2) - codebook.to(outputs.dtype)
+    return difference.square().sum(dim=-1).argmin(dim=-1)

@@ -1,0 +1,167 @@
+"""The networks: which there are, what options they take, and how one is built.
+
+`model` is everywhere the model section of a run's configuration, a plain mapping. Every model is
+an ordinary nn.Module for one run: forward takes pairs, int64 [n, 2], and gives [n, outputs]. This
+module does not import torch until one is built. `init_scale` is the engine's: models ignore it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from phasegrok import options
+from phasegrok.models import own
+from phasegrok.options import Option, choice, flag, integer, number, suggestion
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Model = Mapping[str, Any]
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What one `model.name` stands for."""
+
+    module: str
+    cls: str
+    options: Mapping[str, Option]
+    parts: Callable[[Values], tuple[str, ...]]
+    """The top-level attributes that hold parameters, given a value for every option."""
+    faults: Callable[[Values], list[str]] = lambda values: []
+    """What two options together can get wrong."""
+
+
+POSITIVE = number("> 0", lambda x: 0 < x < math.inf, default=1.0)
+
+
+def _mlp_parts(values: Values) -> tuple[str, ...]:
+    # A one-hot vector times a matrix is the first layer already; see mlp.py.
+    hidden = values["depth"] - (values["embedding"] == "onehot")
+    return ("embedding", "hidden", "readout") if hidden else ("embedding", "readout")
+
+
+def _transformer_parts(values: Values) -> tuple[str, ...]:
+    learned = ("positions",) if values["positions"] == "learned" else ()
+    return ("embedding", *learned, "blocks", "readout")
+
+
+def _transformer_faults(values: Values) -> list[str]:
+    width, heads = values["width"], values["heads"]
+    if width % heads == 0:
+        return []
+    return [f"model.heads = {heads}: must divide model.width = {width}"]
+
+
+KINDS: dict[str, Kind] = {
+    "quadratic_mlp": Kind(
+        "mlp",
+        "QuadraticMLP",
+        {"width": integer(1, default=128)},
+        lambda values: ("left", "right", "readout"),
+    ),
+    "mlp": Kind(
+        "mlp",
+        "MLP",
+        {
+            "width": integer(1, default=128),
+            "depth": integer(1, default=1),
+            "activation": choice("relu", "gelu", "tanh", "quadratic", default="relu"),
+            "embedding": choice("onehot", "learned", default="onehot"),
+            "embedding_dim": integer(1, default=128),
+            "shared": flag(default=True),
+            "combine": choice("concat", "sum", default="concat"),
+            "bias": flag(default=True),
+        },
+        _mlp_parts,
+    ),
+    "liu2022_toy": Kind(
+        "toy",
+        "Liu2022Toy",
+        {
+            "embedding": choice("vector", "matrix", default="vector"),
+            "embedding_dim": integer(1, default=1),
+            "embedding_scale": POSITIVE,
+            "width": integer(1, default=200),
+        },
+        lambda values: ("embedding", "decoder"),
+    ),
+    "transformer": Kind(
+        "transformer",
+        "Transformer",
+        {
+            "tokens": choice("power", "nanda", default="power"),
+            "blocks": integer(1, default=2),
+            "width": integer(1, default=128),
+            "heads": integer(1, default=4),
+            "mlp_width": integer(1, default=512),
+            "norm": choice("post", "none", default="post"),
+            "positions": choice("sinusoidal", "learned", default="sinusoidal"),
+            "bias": flag(default=False),
+            "init": choice("power", "nanda", default="power"),
+        },
+        _transformer_parts,
+        _transformer_faults,
+    ),
+}
+"""What `model.name` may be, besides the import path of a user's own module."""
+
+COMMON = {"name": options.text(), "init_scale": POSITIVE}
+"""The keys that every model has."""
+
+
+def build(model: Model, symbols: int, outputs: int) -> nn.Module:
+    """A freshly initialised network, drawn from torch's global generator as it stands.
+
+    Args:
+        model: the section; `faults` has nothing to say about it.
+        symbols: the inputs are pairs of 0..symbols-1.
+        outputs: the width of the output.
+
+    Raises:
+        InputError: a user's own module cannot be imported or constructed.
+    """
+    kind = KINDS.get(model["name"])
+    if kind is None:
+        return own.build(model, symbols, outputs)
+    cls = getattr(import_module(f"phasegrok.models.{kind.module}"), kind.cls)
+    return cls(symbols=symbols, outputs=outputs, **options.filled(model, kind.options))
+
+
+def parts(model: Model) -> tuple[str, ...]:
+    """The top-level attributes that hold parameters: what `optim.groups` may name.
+
+    A group holds every parameter whose dotted name is the part or starts with it and a dot.
+    Empty for a user's own module, whose parts are known only once it is built: `module_parts`.
+    """
+    kind = KINDS.get(model["name"])
+    return kind.parts(options.filled(model, kind.options)) if kind else ()
+
+
+def module_parts(module: nn.Module) -> tuple[str, ...]:
+    """The parts of a network that is built, in the order of its parameters."""
+    names = (name.partition(".")[0] for name, _ in module.named_parameters())
+    return tuple(dict.fromkeys(names))
+
+
+def faults(model: Model) -> list[str]:
+    """Everything wrong with the model section, one sentence each with the dotted key."""
+    name = model.get("name")
+    if isinstance(name, str) and name in KINDS:
+        kind = KINDS[name]
+        found = options.faults("model", model, {**COMMON, **kind.options}, name)
+        values = options.filled(model, kind.options)
+        right = all(option.allows(values[key]) for key, option in kind.options.items())
+        return found + (kind.faults(values) if right else [])
+    if isinstance(name, str) and own.is_path(name):
+        allowed = {**COMMON, "options": own.OPTIONS}
+        return options.faults("model", model, allowed, name) + own.faults(name)
+    known = f"one of {', '.join(KINDS)}, or your own as package.module:Class"
+    if name is None:
+        return [f"model.name is missing: it must be {known}"]
+    return [f"model.name = {name}: must be {known}{suggestion(name, KINDS)}"]

@@ -1,0 +1,118 @@
+"""Fully connected networks on pairs of symbols.
+
+Shapes: n examples, S symbols, W width, O outputs. A one-hot vector times a matrix is a row of the
+matrix, so no one-hot vector is ever built: the first layer is a table, looked up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": F.relu,
+    "gelu": F.gelu,
+    "tanh": torch.tanh,
+    "quadratic": torch.square,
+}
+
+
+class QuadraticMLP(nn.Module):
+    """f(a, b) = readout (left[a] + right[b])^2, without biases.
+
+    Gromov 2023 (arXiv 2301.02679) and Doshi et al. 2023 (arXiv 2310.13061). Initial weights are
+    N(0, s^2) with s = 0.5 / (2 W)^(1/3), which is 0.05 at their W = 500.
+    """
+
+    def __init__(self, *, symbols: int, outputs: int, width: int):
+        super().__init__()
+        std = 0.5 / (2 * width) ** (1 / 3)
+        self.left = nn.Parameter(std * torch.randn(symbols, width))
+        self.right = nn.Parameter(std * torch.randn(symbols, width))
+        self.readout = nn.Parameter(std * torch.randn(width, outputs))
+
+    def forward(self, pairs: Tensor) -> Tensor:
+        hidden = self.left[pairs[:, 0]] + self.right[pairs[:, 1]]
+        return torch.square(hidden) @ self.readout
+
+
+class PairTable(nn.Module):
+    """Looks up a row for each of two symbols, in one table or one per slot, and joins them."""
+
+    def __init__(self, weight: Tensor, combine: str, bias: Tensor | None = None):
+        """`weight` is [1 or 2 slots, S, d]; `bias`, [d], is added to a sum of rows."""
+        super().__init__()
+        self.weight = nn.Parameter(weight)
+        self.bias = None if bias is None else nn.Parameter(bias)
+        self.combine = combine
+
+    def forward(self, pairs: Tensor) -> Tensor:
+        """[n, 2] -> [n, d], or [n, 2 d] where rows are concatenated."""
+        left = self.weight[0][pairs[:, 0]]
+        right = self.weight[-1][pairs[:, 1]]  # of a shared table, the same
+        if self.combine == "concat":
+            return torch.cat([left, right], dim=-1)
+        return left + right if self.bias is None else left + right + self.bias
+
+
+def first_layer(symbols: int, width: int, combine: str, bias: bool) -> PairTable:
+    """nn.Linear on one-hot vectors, with its initial numbers, as tables.
+
+    On the two one-hot vectors concatenated, [2 S], its matrix is one table per slot; on their
+    sum, [S], it is one table for both. Either way the two rows add up.
+    """
+    slots = 2 if combine == "concat" else 1
+    dense = nn.Linear(slots * symbols, width, bias=bias)
+    tables = dense.weight.detach().T.reshape(slots, symbols, width).contiguous()
+    return PairTable(tables, "sum", dense.bias.detach() if bias else None)
+
+
+class MLP(nn.Module):
+    """`depth` hidden layers of `width`, on one-hot vectors or learned embeddings of the symbols.
+
+    `embedding: onehot` makes the first hidden layer the part `embedding`, bias included, and the
+    others `hidden`; `embedding_dim` and `shared` do not matter then. `embedding: learned` has
+    tables drawn from N(0, 1), one per slot or shared. `combine` concatenates or sums the two
+    vectors. Initial weights are PyTorch's defaults.
+    """
+
+    def __init__(
+        self,
+        *,
+        symbols: int,
+        outputs: int,
+        width: int,
+        depth: int,
+        activation: str,
+        embedding: str,
+        embedding_dim: int,
+        shared: bool,
+        combine: str,
+        bias: bool,
+    ):
+        super().__init__()
+        self.activation = ACTIVATIONS[activation]
+        self.onehot = embedding == "onehot"
+        if self.onehot:
+            self.embedding = first_layer(symbols, width, combine, bias)
+            widths = [width] * depth
+        else:
+            tables = torch.randn(1 if shared else 2, symbols, embedding_dim)
+            self.embedding = PairTable(tables, combine)
+            joined = embedding_dim * (2 if combine == "concat" else 1)
+            widths = [joined] + [width] * depth
+        layers = [nn.Linear(m, n, bias=bias) for m, n in pairwise(widths)]
+        self.hidden = nn.ModuleList(layers)
+        self.readout = nn.Linear(width, outputs, bias=bias)
+
+    def forward(self, pairs: Tensor) -> Tensor:
+        x = self.embedding(pairs)
+        if self.onehot:
+            x = self.activation(x)
+        for layer in self.hidden:
+            x = self.activation(layer(x))
+        return self.readout(x)

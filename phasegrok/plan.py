@@ -1,0 +1,369 @@
+"""From a composed config to what is left to train: runs, what the stores already answer, packs.
+
+A plan knows nothing of processes or clusters; it can be made, shown and thrown away.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from phasegrok import cells, phases, tasks
+from phasegrok.cells import Config, Run
+from phasegrok.errors import InputError
+from phasegrok.store import Store
+
+# Lanes side by side in one program when `train.lanes` is auto. On a CPU a few lanes share the
+# cache; on a GPU many are needed to fill it.
+AUTO_LANES = {"cpu": 8, "cuda": 512}
+
+# Compiling costs tens of seconds once per kind of run; below this it does not pay on a CPU.
+COMPILE_FROM_RUN_STEPS = 300_000
+
+# Packs per worker: enough that the workers end together, few enough that lanes stay full.
+PACKS_PER_WORKER = 4
+MOST_RUNS_IN_A_PACK = 1024
+
+
+@dataclass(frozen=True)
+class PackPlan:
+    """Runs that one worker trains together, in the order in which they enter lanes."""
+
+    pack_id: str
+    width: int
+    compiled: bool
+    runs: tuple[Run, ...]
+
+    @property
+    def run_steps(self) -> int:
+        """Run-steps at most, if no run is decided before its budget ends."""
+        return sum(run.config["train"]["steps"] for run in self.runs)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep with what is known of it and what is left to do."""
+
+    config: Config
+    store: Store
+    runs: tuple[Run, ...]
+    packs: tuple[PackPlan, ...]
+    done: int
+    reused: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    @property
+    def run_order(self) -> list[str]:
+        return [run.run_id for run in self.runs]
+
+
+def prepare(config: Config) -> Plan:
+    """Plan a checked config; unless `dry_run`, write what a worker needs into the store.
+
+    Raises:
+        InputError: the directory holds another sweep, or cannot be written.
+    """
+    store = Store(config["out"] or Path("outputs") / config["sweep"]["name"])
+    planned = _plan(config, store)
+    if not config["dry_run"]:
+        try:
+            _write(planned)
+        except OSError as error:
+            raise InputError(
+                f"out={store.path} cannot be written: {error.strerror}; "
+                "choose a directory you may write to with out=DIR"
+            ) from error
+    return planned
+
+
+def _plan(config: Config, store: Store) -> Plan:
+    runs = tuple(cells.runs(config))
+    if store.exists():
+        refuse_another_sweep(store, config)
+    asked = Asked.of(config)
+    answered = answered_ids(store, asked) if store.exists() else set()
+    missing = [run for run in runs if run.run_id not in answered]
+    reused = _reusable(config, store, asked, {run.run_id for run in missing})
+    found = {row["run_id"] for rows in reused.values() for row in rows}
+    missing = [run for run in missing if run.run_id not in found]
+    packs = _packs(missing, config, store)
+    return Plan(config, store, runs, packs, len(runs) - len(missing) - len(found), reused)
+
+
+# ------------------------------------------------------------------------ what is already known
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a sweep wants to know of each run, against which a stored row is held."""
+
+    budget: int
+    rule: phases.Rule
+    stops: bool
+
+    @classmethod
+    def of(cls, config: Config) -> Asked:
+        train = config["train"]
+        rule = phases.Rule.from_config(config["phase"])
+        return cls(train["steps"], rule, bool(train["stop_when_decided"]))
+
+    def answered_by(self, row: Mapping[str, Any]) -> bool:
+        """Whether the row tells all this sweep wants to know of its run.
+
+        A run that ended by itself (decided, diverged) within the budget did not depend on it;
+        otherwise the budgets must be equal. Where early stopping is off, a stopped run is no
+        answer. A rule that the row cannot judge is no answer either.
+        """
+        if row["status"] == "failed":
+            return False
+        ended_by_itself = row["status"] in ("decided", "diverged")
+        if row["budget"] != self.budget and not (ended_by_itself and row["steps"] <= self.budget):
+            return False
+        if row["status"] == "decided" and not self.stops and row["steps"] < self.budget:
+            return False
+        return phases.phase_of({**row, "budget": self.budget}, self.rule) != phases.UNDECIDED
+
+
+_ANSWER_COLUMNS = (*phases.CLASSIFY_COLUMNS, "run_id", "kept_state")
+
+
+def answered_ids(store: Store, asked: Asked) -> set[str]:
+    """The runs whose rows in this store answer what is asked."""
+    rows = store.rows(_ANSWER_COLUMNS).to_pylist()
+    return {row["run_id"] for row in rows if asked.answered_by(row)}
+
+
+def _reusable(
+    config: Config, store: Store, asked: Asked, wanted: set[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """Rows of other stores that answer missing runs: store directory -> rows to copy."""
+    reused: dict[str, list[dict[str, Any]]] = {}
+    for other in _other_stores(config, store):
+        if not wanted:
+            break
+        if not wanted & set(other.rows(["run_id"])["run_id"].to_pylist()):
+            continue
+        found = [row for row in other.rows().to_pylist()
+                 if row["run_id"] in wanted and asked.answered_by(row)]  # fmt: skip
+        if found:
+            reused[str(other.path)] = found
+            wanted = wanted - {row["run_id"] for row in found}
+    return reused
+
+
+def _other_stores(config: Config, store: Store) -> Iterable[Store]:
+    """The stores named by `reuse`, then the siblings of `out`."""
+    named = [Store(path) for path in config["reuse"]]
+    absent = [str(other.path) for other in named if not other.exists()]
+    if absent:
+        raise InputError(
+            f"reuse = {', '.join(absent)}: no sweep's directory (it has no sweep.yaml); "
+            "name directories that a sweep wrote"
+        )
+    folder = store.path.parent
+    siblings = [Store(p) for p in sorted(folder.iterdir())] if folder.is_dir() else []
+    here = {store.path.resolve(), *(other.path.resolve() for other in named)}
+    fresh = (s for s in siblings if s.path.resolve() not in here and s.exists())
+    return [*named, *fresh]
+
+
+def refuse_another_sweep(store: Store, config: Config) -> None:
+    """A store goes on only with the sweep it began: equal in every key that is not swept.
+
+    The judging (phase), the doing (launch, lanes, compile, ...) and the size (seeds, axes, a
+    larger budget) may change.
+    """
+    there = store.config()
+    old, new = _fixed_keys(there), _fixed_keys(config)
+    differing = sorted(
+        key
+        for key in old.keys() | new.keys()
+        if old.get(key) != new.get(key)
+        and not (key == "train.steps" and (old.get(key) or 0) <= (new.get(key) or 0))
+    )
+    if differing:
+        shown = "; ".join(f"{k}: {old.get(k)} there, {new.get(k)} asked" for k in differing)
+        raise InputError(
+            f"{store.path} holds another sweep ({there['sweep']['name']}): {shown}. "
+            "Choose another directory with out=DIR, or ask for the same settings"
+        )
+
+
+def _fixed_keys(config: Config) -> dict[str, Any]:
+    axes = cells.axes(config["sweep"])
+    flat = dict(_flatten(cells.run_config(config), ""))
+    flat["split_seed"] = config.get("split_seed")
+    flat |= {f"sweep.{name}.param": axis["param"] for name, axis in axes.items()}
+    swept = {axis["param"] for axis in axes.values()}
+    irrelevant = swept | {key.rpartition(".")[0] for key in swept if key[-1].isdigit()}
+    irrelevant |= {"train.vectorise", "optim.allow_overdecay"}
+    return {k: v for k, v in flat.items() if v is not None and k not in irrelevant}
+
+
+def _flatten(branch: Any, key: str) -> Iterable[tuple[str, Any]]:
+    if isinstance(branch, Mapping):
+        for name, value in branch.items():
+            yield from _flatten(value, f"{key}.{name}" if key else name)
+    else:
+        yield key, branch
+
+
+# ---------------------------------------------------------------------------------------- packs
+
+
+def _packs(missing: Sequence[Run], config: Config, store: Store) -> tuple[PackPlan, ...]:
+    """Missing runs in packs: where a plan already placed a run it stays, the rest get new packs."""
+    old_rows = store.plan() if store.exists() else []
+    placed = {row["run_id"]: row for row in old_rows}
+    by_pack: dict[str, list[Run]] = {}
+    for run in missing:
+        row = placed.get(run.run_id)
+        if row is not None:
+            by_pack.setdefault(row["pack_id"], []).append(run)
+    kept = [_kept_pack(pack_id, runs, placed) for pack_id, runs in by_pack.items()]
+    numbers = [int(row["pack_id"][1:]) for row in old_rows]
+    first_number = max(numbers, default=-1) + 1
+    new = [run for run in missing if run.run_id not in placed]
+    packs = [*kept, *_new_packs(new, config, first_number)]
+    return tuple(sorted(packs, key=lambda pack: (-pack.run_steps, pack.pack_id)))
+
+
+def _kept_pack(pack_id: str, runs: list[Run], placed: Mapping[str, dict[str, Any]]) -> PackPlan:
+    runs.sort(key=lambda run: placed[run.run_id]["lane_order"])
+    row = placed[runs[0].run_id]
+    return PackPlan(pack_id, row["width"], row["compiled"], tuple(runs))
+
+
+def _new_packs(runs: Sequence[Run], config: Config, first_number: int) -> list[PackPlan]:
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(pack_key(run), []).append(run)
+    width = lanes(config)
+    compiled = compiles(config, sum(run.config["train"]["steps"] for run in runs))
+    size = _pack_size(len(runs), width, config)
+    chunks = [group[i : i + size] for group in groups.values() for i in range(0, len(group), size)]
+    return [
+        PackPlan(f"p{first_number + i:04d}", min(width, len(chunk)), compiled, tuple(chunk))
+        for i, chunk in enumerate(chunks)
+    ]
+
+
+def pack_key(run: Run) -> str:
+    """Runs with equal keys have equal tensor shapes throughout and can train side by side."""
+    shared = cells.shared_part(run.config)
+    return json.dumps([shared, tasks.train_size(run.config["task"])], sort_keys=True)
+
+
+def lanes(config: Config) -> int:
+    """`train.lanes`, or how many suit the device."""
+    asked = config["train"]["lanes"]
+    return AUTO_LANES[device_of(config)] if asked == "auto" else asked
+
+
+def device_of(config: Config) -> str:
+    """`launch.device`; auto is a GPU if the machine shows one. torch is not needed to tell."""
+    asked = config["launch"].get("device", "auto")
+    if asked != "auto":
+        return asked
+    return "cuda" if Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi") else "cpu"
+
+
+def compiles(config: Config, run_steps: int) -> bool:
+    """`train.compile`; auto compiles where it pays and a C++ compiler is there."""
+    asked = config["train"]["compile"]
+    if not config["train"].get("vectorise", True):
+        return False
+    if asked == "auto":
+        return run_steps >= COMPILE_FROM_RUN_STEPS and has_compiler()
+    return asked
+
+
+def has_compiler() -> bool:
+    return any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++"))
+
+
+def _pack_size(run_count: int, width: int, config: Config) -> int:
+    share = math.ceil(run_count / (workers(config) * PACKS_PER_WORKER))
+    return min(max(math.ceil(share / width), 1) * width, MOST_RUNS_IN_A_PACK)
+
+
+def workers(config: Config) -> int:
+    """Worker processes of a local launch: one per core unless told."""
+    asked = config["launch"].get("workers", 1)
+    return max(len(os.sched_getaffinity(0)), 1) if asked == "auto" else asked
+
+
+# ------------------------------------------------------------------------------ writing, showing
+
+
+def _write(planned: Plan) -> None:
+    store, config = planned.store, planned.config
+    store.path.mkdir(parents=True, exist_ok=True)
+    store.write_config(config)
+    for number, (source, rows) in enumerate(planned.reused.items()):
+        copies = [
+            {**row, "sweep": config["sweep"]["name"], "reused_from": row["reused_from"] or source}
+            for row in rows
+        ]
+        store.write_part(f"reused-{_part_stamp(store)}-{number:03d}", copies, config)
+    store.write_plan(_plan_rows(planned), config)
+
+
+def _part_stamp(store: Store) -> str:
+    return f"{len(store.part_names()):05d}"
+
+
+def _plan_rows(planned: Plan) -> list[dict[str, Any]]:
+    """Rows of plan.parquet: this plan's runs, each where this or an earlier plan placed it."""
+    placed = {row["run_id"]: row for row in planned.store.plan()}
+    new = {
+        run.run_id: {
+            "pack_id": p.pack_id,
+            "width": p.width,
+            "compiled": p.compiled,
+            "lane_order": i,
+        }
+        for p in planned.packs
+        for i, run in enumerate(p.runs)
+        if run.run_id not in placed
+    }
+    nowhere = {"pack_id": "p0000", "width": 1, "compiled": False, "lane_order": -1}
+    rows = []
+    for run in planned.runs:
+        place = placed.get(run.run_id) or new.get(run.run_id) or nowhere
+        where = {key: place[key] for key in nowhere}
+        index = {f"index.{name}": position for name, position in run.index.items()}
+        row = {"run_id": run.run_id, "seed": run.seed, **run.cell, **index, **where}
+        rows.append(row | {"config": json.dumps(run.config, sort_keys=True)})
+    return rows
+
+
+def describe(planned: Plan) -> str:
+    """The plan in a few lines: size, what is known, packs, how it will run."""
+    config = planned.config
+    seeds, missing = len(cells.seeds(config)), sum(len(p.runs) for p in planned.packs)
+    lines = [f"{config['sweep']['name']}: {_axes_line(config)}, {seeds} seed{'s'[: seeds > 1]}"]
+    counts = f"{len(planned.runs)} runs: {planned.done} done, "
+    lines.append(counts + f"{sum(map(len, planned.reused.values()))} reused, {missing} to train")
+    lines += [f"  {len(rows)} rows from {source}" for source, rows in planned.reused.items()]
+    if planned.packs:
+        widths = sorted({pack.width for pack in planned.packs})
+        steps = sum(pack.run_steps for pack in planned.packs)
+        how = "compiled" if any(p.compiled for p in planned.packs) else "eager"
+        lanes_text = "-".join(map(str, {widths[0]: 0, widths[-1]: 0}))
+        lines.append(
+            f"{len(planned.packs)} packs of up to {lanes_text} lanes, at most {steps:,} run-steps; "
+            f"{config['launch']['name']} on {device_of(config)}, {how}"
+        )
+    lines.append(f"out: {planned.store.path}")
+    return "\n".join(lines)
+
+
+def _axes_line(config: Config) -> str:
+    axes = cells.axes(config["sweep"])
+    return " x ".join(f"{a['param']} ({len(cells.axis_values(a))})" for a in axes.values())

@@ -1,0 +1,70 @@
+"""Progress of a sweep: a live bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from typing import Any, TextIO
+
+from tqdm import tqdm
+
+# Without a terminal: seconds between two lines.
+LINE_S = 10.0
+
+Event = dict[str, Any]
+
+
+class Progress:
+    """Takes in workers' events and shows runs done, run-steps/s, ETA and the phases so far."""
+
+    def __init__(self, total: int, budget_steps: int, stream: TextIO | None = None):
+        self.stream = stream or sys.stderr
+        self.total = total
+        self.budget_steps = budget_steps
+        self.phases: Counter[str] = Counter()
+        self.run_steps = 0
+        self.began = time.monotonic()
+        self._line_at = self.began + 1.0
+        self._bar: tqdm[Any] | None = None
+        if self.stream.isatty():
+            shape = "{n_fmt}/{total_fmt} runs |{bar}| {elapsed}{postfix}"
+            self._bar = tqdm(total=total, file=self.stream, bar_format=shape, dynamic_ncols=True)
+
+    @property
+    def done(self) -> int:
+        return self.phases.total()
+
+    def take(self, event: Event) -> None:
+        """Count what one progress event reports."""
+        self.phases.update(event["phases"])
+        self.run_steps += event["run_steps"]
+        if self._bar is not None:
+            self._bar.n = self.done
+            self._bar.set_postfix_str(self._state(), refresh=True)
+        elif time.monotonic() >= self._line_at:
+            self._line_at = time.monotonic() + LINE_S
+            self._print_line()
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def rate(self) -> float:
+        """Run-steps per second since the beginning."""
+        return self.run_steps / max(time.monotonic() - self.began, 1e-9)
+
+    def eta(self) -> float | None:
+        """Seconds to go if the runs left take what the runs so far took; None before the first."""
+        if not self.done:
+            return None
+        return (time.monotonic() - self.began) / self.done * (self.total - self.done)
+
+    def _state(self) -> str:
+        eta = self.eta()
+        remaining = "ETA ?" if eta is None else f"ETA {tqdm.format_interval(eta)}"
+        counts = ", ".join(f"{name} {count}" for name, count in self.phases.most_common())
+        return f"{self.rate():,.0f} run-steps/s, {remaining}" + (f"; {counts}" if counts else "")
+
+    def _print_line(self) -> None:
+        print(f"{self.done}/{self.total} runs, {self._state()}", file=self.stream, flush=True)

@@ -1,0 +1,263 @@
+"""A sweep's directory: the plan, the parts that workers write, and the results made of them.
+
+Parts are the truth; results.parquet is made of them and can always be made again. Duplicates of
+a run are harmless: the last valid row wins. A damaged part is set aside, never trusted.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import yaml
+
+from phasegrok import cells, phases
+from phasegrok.errors import InputError
+from phasegrok.store.files import read_table, write_table, write_text, write_whole
+from phasegrok.store.schema import (
+    CURVES,
+    SCHEMA_VERSION,
+    as_column,
+    plan_schema,
+    result_schema,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Store", "load", "write_whole"]
+
+log = logging.getLogger("phasegrok")
+
+_META = b"phasegrok"
+
+
+class Store:
+    """The directory of one sweep. Opening it reads and creates nothing."""
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.sweep_file = self.path / "sweep.yaml"
+        self.plan_file = self.path / "plan.parquet"
+        self.results_file = self.path / "results.parquet"
+        self.parts = self.path / "parts"
+        self.checkpoints = self.path / "ckpt"
+        self.errors = self.path / "errors"
+
+    def exists(self) -> bool:
+        return self.sweep_file.exists()
+
+    # ------------------------------------------------------------------------------ the question
+
+    def config(self) -> dict[str, Any]:
+        """The composed config of sweep.yaml. InputError if this is no store, or it is damaged."""
+        if not self.sweep_file.exists():
+            raise InputError(
+                f"{self.path} is not a sweep's directory: it has no sweep.yaml. "
+                "Give the directory that a sweep printed as its out"
+            )
+        try:
+            config = yaml.safe_load(self.sweep_file.read_text())
+        except yaml.YAMLError as error:
+            raise InputError(f"{self.sweep_file} cannot be read: {error}") from error
+        if not isinstance(config, dict) or "task" not in config:
+            raise InputError(f"{self.sweep_file} does not hold a sweep's config")
+        return config
+
+    def write_config(self, config: Mapping[str, Any]) -> None:
+        write_text(self.sweep_file, yaml.safe_dump(dict(config), sort_keys=False))
+
+    # ---------------------------------------------------------------------------------- the plan
+
+    def write_plan(self, rows: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> None:
+        """Write plan.parquet; the composed config travels in its metadata, for the workers."""
+        schema = plan_schema(swept(config), list(cells.axes(config["sweep"])))
+        write_table(self.plan_file, _table(rows, schema, {"config": config}))
+
+    def plan(self) -> list[dict[str, Any]]:
+        """The planned runs, in plan order; empty if there is no plan yet."""
+        return read_table(self.plan_file).to_pylist() if self.plan_file.exists() else []
+
+    def planned_config(self) -> dict[str, Any]:
+        """The composed config that the plan was made from."""
+        metadata = read_table(self.plan_file, columns=["run_id"]).schema.metadata or {}
+        return json.loads(metadata[_META])["config"]
+
+    # --------------------------------------------------------------------------------- the rows
+
+    def write_part(
+        self, name: str, rows: Sequence[Mapping[str, Any]], config: Mapping[str, Any]
+    ) -> None:
+        """Write finished rows as parts/NAME.parquet, whole or not at all."""
+        table = _table(rows, result_schema(swept(config)), _provenance(config))
+        write_table(self.parts / f"{name}.parquet", table)
+
+    def part_names(self) -> list[str]:
+        return sorted(p.stem for p in self.parts.glob("[!.]*.parquet"))
+
+    def rows(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """One row per run, the last valid one; from all parts and the last compaction.
+
+        Columns of rows from an older schema come out null. Damaged files are set aside with a
+        warning: renamed to NAME.damaged, so that their runs count as missing.
+        """
+        keys = ["run_id", "status", "written"]
+        wanted = None if columns is None else list(dict.fromkeys([*keys, *columns]))
+        tables = []
+        for path in [self.results_file, *sorted(self.parts.glob("[!.]*.parquet"))]:
+            if path.exists():
+                table = _read_or_set_aside(path, wanted)
+                if table is not None:
+                    tables.append(table)
+        if not tables:
+            return result_schema({}).empty_table()
+        return _winners(pa.concat_tables(tables, promote_options="permissive"))
+
+    def compact(self, config: Mapping[str, Any], run_order: Sequence[str]) -> pa.Table:
+        """Make results.parquet of all rows: planned runs in plan order, then the others by id.
+
+        `phase` is decided anew under the config's rule, so re-classifying is compacting.
+        """
+        table = self.rows()
+        if len(table) == 0:
+            return table
+        schema = result_schema(swept(config))
+        rank = {run_id: position for position, run_id in enumerate(run_order)}
+        ids = table["run_id"].to_pylist()
+        order = sorted(range(len(ids)), key=lambda i: (rank.get(ids[i], len(rank)), ids[i]))
+        table = _conform(table.take(order), schema)
+        table = _reclassified(table, phases.Rule.from_config(config["phase"]))
+        table = table.replace_schema_metadata(_metadata(_provenance(config)))
+        write_table(self.results_file, table)
+        return table
+
+
+def swept(config: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Swept key -> the values of its axis."""
+    found = cells.axes(config.get("sweep") or {}).values()
+    return {axis["param"]: cells.axis_values(axis) for axis in found}
+
+
+def load(source: str | Path | Iterable[str | Path], curves: bool = False) -> pd.DataFrame:
+    """Results as a pandas DataFrame, one row per run, columns as in docs/results.md.
+
+    Args:
+        source: a sweep's directory, a Parquet file, or several of either.
+        curves: also load the list columns `curve.step`, `curve.train_acc`, ...
+
+    Raises:
+        InputError: nothing to load there, or a Parquet file that phasegrok did not write.
+    """
+    sources = [source] if isinstance(source, str | Path) else list(source)
+    tables = [_load_one(Path(item)) for item in sources]
+    table = pa.concat_tables(tables, promote_options="permissive")
+    if not curves:
+        table = table.drop_columns([c for c in CURVES if c in table.column_names])
+    return table.replace_schema_metadata(None).to_pandas()
+
+
+def _load_one(path: Path) -> pa.Table:
+    if path.is_dir():
+        store = Store(path)
+        config = store.config()
+        table = read_table(store.results_file) if store.results_file.exists() else None
+        if table is None:
+            table = store.rows()
+            table = _reclassified(table, phases.Rule.from_config(config["phase"]))
+        if len(table) == 0:
+            raise InputError(f"{path} holds no finished run yet")
+        return table
+    if not path.exists():
+        raise InputError(f"{path} does not exist: give a sweep's directory or a results.parquet")
+    try:
+        table = read_table(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(f"{path} is not a readable Parquet file: {error}") from error
+    missing = [
+        c for c in ("run_id", "status", "train_step", "val_step") if c not in table.schema.names
+    ]
+    if missing:
+        raise InputError(
+            f"{path} was not written by phasegrok: it lacks {', '.join(missing)}; "
+            f"it has {', '.join(table.schema.names[:12])}"
+        )
+    return table
+
+
+# -------------------------------------------------------------------------------------- tables
+
+
+def _table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema, metadata: Any) -> pa.Table:
+    columns = [
+        pa.array([as_column(row.get(field.name), field.type) if not pa.types.is_list(field.type)
+                  else row.get(field.name) for row in rows], type=field.type)
+        for field in schema
+    ]  # fmt: skip
+    return pa.Table.from_arrays(columns, schema=schema.with_metadata(_metadata(metadata)))
+
+
+def _metadata(content: Mapping[str, Any]) -> dict[bytes, bytes]:
+    return {_META: json.dumps({"schema": SCHEMA_VERSION, **content}, sort_keys=True).encode()}
+
+
+def _provenance(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file says about itself besides its rows."""
+    from phasegrok.store.provenance import versions
+
+    return {"config": dict(config), "rule": config["phase"], **versions()}
+
+
+def _read_or_set_aside(path: Path, columns: list[str] | None) -> pa.Table | None:
+    try:
+        table = read_table(path, columns)
+        if "run_id" not in table.schema.names or "status" not in table.schema.names:
+            raise pa.ArrowInvalid("it has no run_id and status columns")
+        return table.replace_schema_metadata(None)
+    except FileNotFoundError:
+        return None
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        aside = path.with_name(path.name + ".damaged")
+        log.warning("%s is damaged (%s); set aside as %s, its runs count as missing",
+                    path, str(error).splitlines()[0], aside.name)  # fmt: skip
+        path.replace(aside)
+        return None
+
+
+def _winners(table: pa.Table) -> pa.Table:
+    """The last valid row of every run: any result beats a failure, then the latest written."""
+    ids = table["run_id"].to_pylist()
+    valid = pc.not_equal(table["status"], "failed").to_pylist()
+    written = table["written"].to_pylist()
+    best: dict[str, int] = {}
+    for row, run_id in enumerate(ids):
+        other = best.get(run_id)
+        if other is None or (valid[row], written[row] or 0.0) >= (
+            valid[other],
+            written[other] or 0.0,
+        ):
+            best[run_id] = row
+    return table.take(sorted(best.values()))
+
+
+def _conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The table with exactly the schema's columns; what it lacks is null."""
+    columns = [
+        table[field.name].cast(field.type)
+        if field.name in table.schema.names
+        else pa.nulls(len(table), field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _reclassified(table: pa.Table, rule: phases.Rule) -> pa.Table:
+    """The table with `phase` under this rule (row thresholds stay: they say what was recorded)."""
+    names = [c for c in phases.CLASSIFY_COLUMNS if c in table.schema.names]
+    labels = [phases.phase_of(row, rule) for row in table.select(names).to_pylist()]
+    position = table.schema.get_field_index("phase")
+    return table.set_column(position, "phase", pa.array(labels, pa.string()))

@@ -1,0 +1,127 @@
+"""The columns of a result row, once: names, types, and which of them are results.
+
+Writing and reading both go through these schemas: a dataset whose schema is guessed from its
+first file loses columns that appear later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+_TEXT, _INT, _REAL, _FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+
+IDENTITY: dict[str, pa.DataType] = {"run_id": _TEXT, "sweep": _TEXT, "seed": _INT}
+
+# The keys that users' scripts rely on; null where they do not apply to a task, model or optimiser.
+HYPERPARAMETERS: dict[str, pa.DataType] = {
+    "task.name": _TEXT,
+    "task.operation": _TEXT,
+    "task.p": _INT,
+    "task.train_fraction": _REAL,
+    "task.label_noise": _REAL,
+    "model.name": _TEXT,
+    "model.width": _INT,
+    "model.init_scale": _REAL,
+    "optim.name": _TEXT,
+    "optim.lr": _REAL,
+    "optim.weight_decay": _REAL,
+    "train.batch_size": _INT,
+    "train.eval_every": _INT,
+    "train.dtype": _TEXT,
+    "split_seed": _INT,
+}
+
+# Thresholds that train_step and val_step of this row refer to, and the gap behind its phase.
+RULE: dict[str, pa.DataType] = {
+    "phase.train_accuracy": _REAL,
+    "phase.val_accuracy": _REAL,
+    "phase.gap": _REAL,
+}
+
+OUTCOME: dict[str, pa.DataType] = {
+    "status": _TEXT,
+    "stop_reason": _TEXT,
+    "steps": _INT,
+    "budget": _INT,
+    "train_step": _INT,
+    "val_step": _INT,
+    "train_steps": pa.list_(_INT),
+    "val_steps": pa.list_(_INT),
+    "train_acc": _REAL,
+    "val_acc": _REAL,
+    "train_loss": _REAL,
+    "val_loss": _REAL,
+    "weight_norm": _REAL,
+    "max_val_acc": _REAL,
+    "phase": _TEXT,
+}
+
+CURVES: dict[str, pa.DataType] = {
+    "curve.step": pa.list_(_INT),
+    "curve.train_acc": pa.list_(_REAL),
+    "curve.val_acc": pa.list_(_REAL),
+    "curve.train_loss": pa.list_(_REAL),
+    "curve.val_loss": pa.list_(_REAL),
+    "curve.weight_norm": pa.list_(_REAL),
+}
+
+# Where and how a row came about; two trainings of one run may differ here and nowhere else.
+PROVENANCE: dict[str, pa.DataType] = {
+    "pack_id": _TEXT,
+    "width": _INT,
+    "compiled": _FLAG,
+    "device": _TEXT,
+    "seconds": _REAL,
+    "attempt": _INT,
+    "job_id": _TEXT,
+    "host": _TEXT,
+    "written": _REAL,
+    "reused_from": _TEXT,
+    "kept_state": _TEXT,
+    "phasegrok": _TEXT,
+    "torch": _TEXT,
+    "commit": _TEXT,
+}
+
+
+def result_schema(swept: Mapping[str, Sequence[Any]]) -> pa.Schema:
+    """The schema of parts and results of a sweep over these keys (key -> its axis values)."""
+    fields = {**IDENTITY, **HYPERPARAMETERS, **RULE}
+    for key, values in swept.items():
+        fields.setdefault(key, column_type(values))
+    fields |= {"config": _TEXT} | OUTCOME | CURVES | PROVENANCE
+    return pa.schema(list(fields.items()))
+
+
+def plan_schema(swept: Mapping[str, Sequence[Any]], axes: Sequence[str]) -> pa.Schema:
+    """The schema of plan.parquet: one row per planned run."""
+    fields: dict[str, pa.DataType] = {"run_id": _TEXT, "seed": _INT}
+    fields |= {key: column_type(values) for key, values in swept.items()}
+    fields |= {f"index.{name}": _INT for name in axes}
+    fields |= {"pack_id": _TEXT, "width": _INT, "compiled": _FLAG, "lane_order": _INT}
+    return pa.schema([*fields.items(), ("config", _TEXT)])
+
+
+def column_type(values: Sequence[Any]) -> pa.DataType:
+    """Numbers are float64, whole numbers int64, everything else text."""
+    if all(isinstance(v, int) and not isinstance(v, bool) for v in values):
+        return _INT
+    if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+        return _REAL
+    return _TEXT
+
+
+def as_column(value: Any, kind: pa.DataType) -> Any:
+    """A config value as its column holds it: text columns hold the JSON of what is not text."""
+    if value is None:
+        return None
+    if kind == _TEXT:
+        import json
+
+        return value if isinstance(value, str) else json.dumps(value)
+    return float(value) if kind == _REAL else value

@@ -1,0 +1,138 @@
+"""What is learned: finite tasks of pairs of symbols, their splits and their corrupted labels.
+
+`task` is everywhere the task section of a run's configuration, a plain mapping. Only `faults`
+expects it to be wrong; the other functions take one that `faults` has nothing to say about.
+NumPy only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from phasegrok import options, streams
+from phasegrok.options import number, suggestion
+from phasegrok.tasks import binary, liu2022
+from phasegrok.tasks.operations import operation
+from phasegrok.tasks.tables import Dataset, IntArray, Kind, Task, codebook, frozen
+
+__all__ = [
+    "COMMON", "KINDS", "Dataset", "dataset", "differs_per_seed", "faults", "has_codebook",
+    "noisy_labels", "operation", "size", "split", "train_size",
+]  # fmt: skip
+
+KINDS: dict[str, Kind] = {
+    "binary_operation": binary.KIND,
+    "liu2022_addition": liu2022.ADDITION,
+    "liu2022_s3": liu2022.S3_PRODUCT,
+}
+"""What `task.name` may be."""
+
+COMMON = {
+    "name": options.text(),
+    "train_fraction": number("between 0 and 1, both excluded", lambda x: 0 < x < 1),
+    "label_noise": number("from 0 up to but not including 1", lambda x: 0 <= x < 1, default=0.0),
+}
+"""The keys that every task has."""
+
+
+def dataset(task: Task, seed: int) -> Dataset:
+    """All examples of a task; `seed` is the run's, and matters only if `differs_per_seed`."""
+    kind = KINDS[task["name"]]
+    table = kind.table(task)
+    if not has_codebook(task):
+        return table
+    values = options.filled(task, kind.options)
+    own = seed if values["target_seed"] is None else values["target_seed"]
+    return replace(table, codebook=codebook(table.classes, values["target_dim"], own))
+
+
+def size(task: Task) -> int:
+    """The number of examples, training and validation together, without building them."""
+    return KINDS[task["name"]].size(task)
+
+
+def train_size(task: Task) -> int:
+    """The number of training examples: the train fraction of all, rounded."""
+    return round(task["train_fraction"] * size(task))
+
+
+def has_codebook(task: Task) -> bool:
+    """Whether targets are real vectors, so that the loss can only be mse."""
+    values = options.filled(task, KINDS[task["name"]].options)
+    return values.get("targets") == "vectors"
+
+
+def differs_per_seed(task: Task) -> bool:
+    """Whether runs of different seeds have different datasets (a codebook drawn per seed)."""
+    return has_codebook(task) and task.get("target_seed") is None
+
+
+def split(task: Task, split_seed: int) -> IntArray:
+    """The examples to train on, [train_size], as indices; all others are for validation.
+
+    They are the first of one permutation per split seed, so the training set of a smaller
+    fraction is contained in that of a larger one.
+    """
+    return _permutation(size(task), split_seed)[: train_size(task)]
+
+
+@lru_cache(maxsize=256)
+def _permutation(examples: int, split_seed: int) -> IntArray:
+    order = streams.generator(split_seed, "split").permutation(examples)
+    return frozen(order.astype(np.int64))
+
+
+def noisy_labels(task: Task, data: Dataset, train_indices: IntArray, seed: int) -> IntArray:
+    """Labels with a share `label_noise` of the training ones replaced, [examples].
+
+    The first int(label_noise * train examples) of `train_indices` get a class drawn uniformly,
+    which may be the true one (Doshi et al. 2023). Positions and classes are nested: more noise
+    keeps what less noise changed. Validation labels stay true.
+    """
+    labels = data.labels.copy()
+    noisy = train_indices[: int((task.get("label_noise") or 0.0) * len(train_indices))]
+    # One class is drawn per training example, used or not, so that the draws are nested.
+    drawn = streams.generator(seed, "labels").integers(data.classes, size=len(train_indices))
+    labels[noisy] = drawn[: len(noisy)]
+    return labels
+
+
+def faults(task: Task) -> list[str]:
+    """Everything wrong with the task section, one sentence each with the dotted key."""
+    name = task.get("name")
+    if not isinstance(name, str) or name not in KINDS:
+        return [_unknown(name), *_common_faults(task)]
+    kind = KINDS[name]
+    semantic = kind.faults(task)
+    found = options.faults("task", task, {**COMMON, **kind.options}, name) + semantic
+    # The sizes of the split can be judged if only the keys they follow from are right.
+    keys = {"train_fraction": COMMON["train_fraction"], **kind.options}
+    sized = not options.faults("task", {key: task.get(key) for key in keys}, keys, name)
+    return found + (_size_faults(task) if sized and not semantic else [])
+
+
+def _unknown(name: Any) -> str:
+    if name is None:
+        return f"task.name is missing: it must be one of {', '.join(KINDS)}"
+    hint = suggestion(name, KINDS)
+    return f"task.name = {name}: must be one of {', '.join(KINDS)}{hint}"
+
+
+def _common_faults(task: Task) -> list[str]:
+    common = {key: task.get(key) for key in COMMON if key != "name"}
+    return options.faults("task", {"name": "?", **common}, COMMON, "every task")
+
+
+def _size_faults(task: Task) -> list[str]:
+    train, examples = train_size(task), size(task)
+    if 0 < train < examples:
+        return []
+    which = "training" if train == 0 else "validation"
+    return [
+        f"task.train_fraction = {task['train_fraction']}: leaves no {which} example of "
+        f"{examples}; it must leave 1 to {examples - 1} for training"
+    ]

@@ -1,0 +1,50 @@
+"""The two toy tasks of Liu et al. 2022 (arXiv 2205.10343, section 3 and appendix H).
+
+Addition: the plain sum of two symbols 0..p-1, unordered pairs; p = 10 gives 55 examples and 19
+classes. S3: the product of two of the 6 permutations, ordered pairs; 36 examples. Each class has
+a random target vector to regress on, or (`targets: classes`) its one-hot vector.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from phasegrok.options import Option, choice, filled, integer
+from phasegrok.tasks.operations import S3
+from phasegrok.tasks.tables import Dataset, Kind, Task, frozen, ordered_pairs, unordered_pairs
+
+TARGETS: dict[str, Option] = {
+    "targets": choice("vectors", "classes", default="vectors"),
+    "target_dim": integer(1, default=30),
+    "target_seed": integer(default=None),  # None is the run's own seed
+}
+ADDITION_OPTIONS = {"p": integer(2, default=10), **TARGETS}
+
+
+def _p(task: Task) -> int:
+    return filled(task, ADDITION_OPTIONS)["p"]
+
+
+@lru_cache(maxsize=16)
+def _addition(p: int) -> Dataset:
+    pairs = unordered_pairs(p)
+    return Dataset(frozen(pairs), frozen(pairs.sum(axis=1)), symbols=p, classes=2 * p - 1)
+
+
+@lru_cache(maxsize=1)
+def _s3() -> Dataset:
+    """c = b[a] for permutations a, b in itertools.permutations order."""
+    pairs = ordered_pairs(6)
+    labels = S3.product(pairs[:, 0], pairs[:, 1])
+    return Dataset(frozen(pairs), frozen(np.asarray(labels)), symbols=6, classes=6)
+
+
+ADDITION = Kind(
+    ADDITION_OPTIONS,
+    size=lambda task: _p(task) * (_p(task) + 1) // 2,
+    table=lambda task: _addition(_p(task)),
+    faults=lambda task: [],
+)
+S3_PRODUCT = Kind(TARGETS, size=lambda task: 36, table=lambda task: _s3(), faults=lambda task: [])
