@@ -43,8 +43,9 @@ class Rule:
         return cls(phase["train_accuracy"], phase["val_accuracy"], phase["gap"])
 
     def gap_steps(self, budget: int) -> float:
-        """The gap in steps for a run with this budget."""
-        return self.gap * budget if isinstance(self.gap, float) and self.gap < 1 else self.gap
+        """The gap in steps for a run with this budget; exact, so that 0.07 of 100 is 7."""
+        share = isinstance(self.gap, float) and self.gap < 1
+        return float(Fraction(str(self.gap)) * budget) if share else self.gap
 
 
 def needed(accuracy: float, total: int) -> int:
@@ -101,7 +102,7 @@ def classify(frame: pd.DataFrame, rule: Rule | None = None) -> pd.Series:
     if missing:
         raise KeyError(f"classify needs the column(s) {', '.join(missing)}; got {list(frame)}")
     names = [c for c in CLASSIFY_COLUMNS if c in frame]
-    rows = zip(*(frame[name].tolist() for name in names), strict=True)
+    rows = zip(*(_with_none(frame[name]) for name in names), strict=True)
     labels = [phase_of(dict(zip(names, row, strict=True)), rule) for row in rows]
     return pd.Series(labels, index=frame.index, name="phase", dtype="str")
 
@@ -120,9 +121,14 @@ CLASSIFY_COLUMNS = (
 )
 
 
+def _with_none(column: pd.Series) -> list[Any]:
+    """The values of a column, with None for whatever kind of null its type has."""
+    return column.astype(object).where(column.notna(), None).tolist()
+
+
 def phase_of(row: Mapping[str, Any], rule: Rule) -> str:
     """The phase of one row, given as a mapping with the columns that `classify` names."""
-    if row["status"] == "failed":
+    if row["status"] == "failed" or not _reached(row["steps"]):
         return UNDECIDED
     own_budget = row.get("budget")
     budget = rule.budget or (int(own_budget) if _reached(own_budget) else int(row["steps"]))
@@ -142,10 +148,12 @@ def _crossing(row: Mapping[str, Any], side: str, accuracy: float, budget: int) -
     """First step at `accuracy`, None if not within the budget; LookupError if not recorded."""
     recorded = row.get(f"phase.{side}_accuracy")
     ladder = row.get(f"{side}_steps")
-    if not _reached(recorded) or recorded == accuracy:
+    if recorded == accuracy:
         step = row[f"{side}_step"]
     elif ladder is not None and accuracy in LADDER:
         step = ladder[LADDER.index(accuracy)]
+    elif not _reached(recorded):  # nothing says that it was another threshold
+        step = row[f"{side}_step"]
     else:
         raise LookupError(accuracy)
     return step if _reached(step) and step <= budget else None

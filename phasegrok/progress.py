@@ -25,6 +25,7 @@ class Progress:
         self.phases: Counter[str] = Counter()
         self.run_steps = 0
         self.began = time.monotonic()
+        self._heard = False
         self._line_at = self.began + 1.0
         self._bar: tqdm[Any] | None = None
         if self.stream.isatty():
@@ -36,7 +37,9 @@ class Progress:
         return self.phases.total()
 
     def take(self, event: Event) -> None:
-        """Count what one progress event reports."""
+        """Count what one progress event reports; the first one starts the clock of the rate."""
+        if not self._heard:
+            self._heard, self.began = True, time.monotonic()
         self.phases.update(event["phases"])
         self.run_steps += event["run_steps"]
         if self._bar is not None:
@@ -51,7 +54,7 @@ class Progress:
             self._bar.close()
 
     def rate(self) -> float:
-        """Run-steps per second since the beginning."""
+        """Run-steps per second since training began."""
         return self.run_steps / max(time.monotonic() - self.began, 1e-9)
 
     def eta(self) -> float | None:

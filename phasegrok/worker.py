@@ -99,6 +99,7 @@ class PackJob:
         return answered_ids(self.store, Asked.of(self.config))
 
     def _train(self, runs: Sequence[Run], states: dict[str, Any]) -> bool:
+        self.emit({"event": "progress", "phases": {}, "run_steps": 0})
         self.pack = Pack(runs, self.mode, watch(self.config), states=states)
         flushed = saved = reported = time.monotonic()
         launch = self.config["launch"]
@@ -147,9 +148,9 @@ class PackJob:
             "job_id": os.environ.get("SLURM_JOB_ID"),
             "seconds": self.seconds[outcome.run.run_id],
         }
-        if outcome.state is not None and self.config["train"].get("keep_state"):
+        if outcome.status == "finished" and self.config["train"].get("keep_state"):
             row["kept_state"] = self.checkpoints.keep(
-                outcome.run.run_id, outcome.state, self.attempt, self.parts_written
+                outcome.run.run_id, outcome.state or {}, self.attempt, self.parts_written
             )
         return row
 

@@ -31,7 +31,7 @@ STOP_REASONS = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. `row` holds the columns from training; `state` continues the run."""
+    """How a run ended. `row` holds the columns from training; `state` its last state."""
 
     run: Run
     status: str
@@ -136,8 +136,7 @@ class Pack:
         if status is None:
             return None
         row = record.outcome() | {"budget": prepared.budget}
-        state = self._state_of(lane) if status == "finished" else None
-        return Outcome(prepared.run, status, row, state)
+        return Outcome(prepared.run, status, row, self._state_of(lane))
 
     @staticmethod
     def _status(record: Record, step: int, budget: int) -> str | None:

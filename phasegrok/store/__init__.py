@@ -94,8 +94,13 @@ class Store:
         self, name: str, rows: Sequence[Mapping[str, Any]], config: Mapping[str, Any]
     ) -> None:
         """Write finished rows as parts/NAME.parquet, whole or not at all."""
-        table = _table(rows, result_schema(swept(config)), _provenance(config))
-        write_table(self.parts / f"{name}.parquet", table)
+        self.write_rows(self.parts / f"{name}.parquet", rows, config)
+
+    def write_rows(
+        self, path: Path, rows: Sequence[Mapping[str, Any]], config: Mapping[str, Any]
+    ) -> None:
+        """Write rows with the columns of results.parquet."""
+        write_table(path, _table(rows, result_schema(swept(config)), _provenance(config)))
 
     def part_names(self) -> list[str]:
         return sorted(p.stem for p in self.parts.glob("[!.]*.parquet"))

@@ -1,0 +1,123 @@
+"""`phasegrok COMMAND`: sweep asks; show, plot and collect work from a sweep's directory alone."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from phasegrok import __version__
+from phasegrok.errors import InputError
+
+OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; gives the exit code. PHASEGROK_DEBUG=1 shows errors with their traceback."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if arguments[:1] == ["sweep"]:
+        from phasegrok import sweep
+
+        return sweep.main(arguments[1:])
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except (InputError, OSError) as error:
+        if os.environ.get("PHASEGROK_DEBUG") == "1":
+            raise
+        faults = error.faults if isinstance(error, InputError) else [str(error)]
+        print("\n".join(f"phasegrok: {fault}" for fault in faults), file=sys.stderr)
+        return BAD_INPUT if isinstance(error, InputError) else FAILED
+    except KeyboardInterrupt:
+        print("phasegrok: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="phasegrok", description=__doc__, allow_abbrev=False,
+        epilog="phasegrok sweep --help tells about sweeps",
+    )  # fmt: skip
+    parser.add_argument("--version", action="version", version=f"phasegrok {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands.add_parser("sweep", help="ask a question: train, classify, draw", add_help=False)
+    show = _command(commands, "show", _show, "print one run's configuration, outcome and curve")
+    show.add_argument("run_id", metavar="RUN_ID", help="the run, or the beginning of its id")
+    show.add_argument(
+        "--replay",
+        action="store_true",
+        help="train it again: dense curve, kept weights; exit 1 if it differs",
+    )
+    _command(commands, "plot", _plot, "draw the phase diagram again")
+    _command(commands, "collect", _collect, "make results.parquet of all parts, and draw")
+    return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    function: Callable[[argparse.Namespace], int],
+    summary: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+    parser.add_argument("directory", metavar="DIR", help="a sweep's directory", type=Path)
+    parser.set_defaults(command=function)
+    return parser
+
+
+def _show(options: argparse.Namespace) -> int:
+    from phasegrok import show
+    from phasegrok.store import Store
+
+    store = Store(options.directory)
+    store.config()  # says so if it is no sweep's directory
+    row = show.find(store, options.run_id)
+    if not options.replay:
+        print(show.describe(row))
+        return OK
+    return _replay(store, row)
+
+
+def _replay(store: object, row: dict[str, object]) -> int:
+    from phasegrok import replay, show
+    from phasegrok.store import Store
+
+    assert isinstance(store, Store)
+    print(f"training {row['run_id']} again, up to step {row['steps']}", file=sys.stderr)
+    again = replay.repeat(store, row)
+    print(show.describe(again.row))
+    print("\n" + "\n".join(str(path) for path in again.files))
+    if not again.differing:
+        print("it came out the same, to the last bit")
+        return OK
+    print("it came out differently:")
+    for name, (then, now) in again.differing.items():
+        print(f"  {name}: {then} then, {now} now")
+    print(f"then on {row['host']} with torch {row['torch']}, phasegrok {row['phasegrok']}")
+    return FAILED
+
+
+def _plot(options: argparse.Namespace) -> int:
+    from phasegrok import diagram
+    from phasegrok.store import Store, load
+
+    frame, config = load(options.directory), Store(options.directory).config()
+    print("\n".join(str(path) for path in diagram.save(frame, config, options.directory)))
+    return OK
+
+
+def _collect(options: argparse.Namespace) -> int:
+    from phasegrok import launch
+    from phasegrok.store import Store
+
+    store = Store(options.directory)
+    config = store.config()
+    failed = launch.collect(store, config, [row["run_id"] for row in store.plan()])
+    print(store.results_file)
+    return FAILED if failed else OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

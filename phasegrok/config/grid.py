@@ -1,0 +1,266 @@
+"""The faults of a sweep as a grid: its axes, the values on them, and the cells they span."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from phasegrok import cells
+from phasegrok.cells import Config
+from phasegrok.config import single
+from phasegrok.config.words import leaves, meant, shown
+
+# Axes whose values can only be judged together: same section, or one that reads the other.
+JUDGED_TOGETHER = ({"task"}, {"model"}, {"train"}, {"task", "train"}, {"model", "optim"})
+MOST_PAIRS = 10_000
+MOST_VALUES_NAMED = 3
+
+NO_HEADER = (
+    "sweep.sweep: the sweep's file must begin with the line '# @package _global_', because its "
+    "keys are those of the whole configuration"
+)
+
+Changes = dict[str, Any]
+
+
+def faults(config: Config) -> list[str]:
+    """Every fault of a composed configuration, its axes and all their values included."""
+    sweep = config.get("sweep")
+    if not isinstance(sweep, Mapping):
+        return single.faults(config)
+    if isinstance(sweep.get("sweep"), Mapping):
+        return [NO_HEADER]
+    named = [fault for fault in single.typed(config) if _is_of_sweep(fault)]
+    mistyped = {single.key_of(fault) for fault in named}
+    axes = cells.axes(sweep)
+    typed = {name: axis for name, axis in axes.items() if not _under(f"sweep.{name}", mistyped)}
+    of_axes = _axis_faults(config, typed)
+    named += itertools.chain(*of_axes.values())
+    sound: dict[str, Any] = {name: axis for name, axis in typed.items() if not of_axes[name]}
+    if len(sound) == len(axes) and "sweep.zip" not in mistyped:
+        of_zip = _zip_faults(sweep)
+        named += of_zip
+        sound["zip"] = None if of_zip else sweep.get("zip")
+    # The sound axes still span a grid, and the values on it are judged all the same.
+    found = _cell_faults({**config, "sweep": sound})
+    if not named and not any("optim." in fault for fault in found):
+        found += _overdecay(config)
+    return [*found, *named]
+
+
+def _is_of_sweep(fault: str) -> bool:
+    return single.key_of(fault).partition(".")[0] == "sweep"
+
+
+# ----------------------------------------------------------------------------------------- axes
+
+
+def _axis_faults(config: Config, axes: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What is wrong with each axis by itself: unknown, empty, ambiguous or doubled."""
+    found = {
+        name: [*_param_faults(config, name, axis["param"]), *_value_faults(name, axis)]
+        for name, axis in axes.items()
+    }
+    for one, other in itertools.combinations(axes, 2):
+        if axes[one]["param"] == axes[other]["param"]:
+            found[other].append(
+                f"sweep.{other}.param = {axes[other]['param']}: is axis {one} already; "
+                "a key can be swept once"
+            )
+    return found
+
+
+def _under(section: str, keys: set[str]) -> bool:
+    return any(key == section or key.startswith(f"{section}.") for key in keys)
+
+
+def _param_faults(config: Config, name: str, param: str) -> list[str]:
+    what = f"sweep.{name}.param = {param}:"
+    sweepable = leaves(cells.run_config(_sections(config)))
+    if param == "train.steps":
+        return [
+            f"{what} the number of steps cannot be an axis, because a longer run contains the "
+            "shorter; sweep with the largest train.steps and judge by other budgets afterwards"
+        ]
+    if param in ("seed", "seeds"):
+        return [f"{what} seeds are no axis but the replicates of every cell; set seeds=..."]
+    if param in sweepable and param not in cells.NOT_IN_ID:
+        return []
+    below = [key for key in sweepable if key.startswith(f"{param}.")]
+    if below:
+        return [f"{what} holds several values; sweep one of {', '.join(below)}"]
+    if param in leaves(config):
+        return [
+            f"{what} does not change how a run trains; axes are keys of task, model, optim, train"
+        ]
+    known = [key for key in sweepable if key not in cells.NOT_IN_ID]
+    return [f"{what} no such key{meant(param, known) or '; known are ' + ', '.join(known)}"]
+
+
+def _sections(config: Config) -> Config:
+    """The sections a run is made of, empty where one is absent or no mapping."""
+    found = {key: config.get(key) for key in ("task", "model", "optim", "train")}
+    return {key: value if isinstance(value, dict) else {} for key, value in found.items()}
+
+
+def _value_faults(name: str, axis: Mapping[str, Any]) -> list[str]:
+    where = f"sweep.{name}"
+    spaced = [key for key in ("low", "high", "num") if axis.get(key) is not None]
+    if axis.get("values") is not None:
+        return _list_faults(where, axis, spaced)
+    if len(spaced) < 3:
+        lacking = ", ".join(key for key in ("low", "high", "num") if key not in spaced)
+        return [f"{where} has no {lacking}: an axis needs values, or low, high and num"]
+    low, high, log = axis["low"], axis["high"], axis.get("scale") == "log"
+    found = []
+    if log and low <= 0:
+        found.append(f"{where}.low = {shown(low)}: must be > 0 on a log axis (zero: true adds 0)")
+    if low > high:
+        found.append(f"{where}.low = {shown(low)}: must not be above high = {shown(high)}")
+    if axis.get("zero") and not log:
+        found.append(f"{where}.zero = true: adds 0 to a log axis, and this one is linear")
+    return found or _double_faults(where, cells.axis_values(axis))
+
+
+def _list_faults(where: str, axis: Mapping[str, Any], spaced: Sequence[str]) -> list[str]:
+    values = axis["values"]
+    if spaced:
+        return [f"{where} has values and {', '.join(spaced)}: keep one of the two"]
+    if axis.get("zero"):
+        return [f"{where}.zero = true: adds 0 to a log axis; put 0 into values instead"]
+    if not values:
+        return [f"{where}.values = []: is empty; an axis needs at least one value"]
+    if None in values and where in ("sweep.x", "sweep.y"):
+        return [f"{where}.values = {shown(values)}: null has no place on an axis drawn in numbers"]
+    if axis.get("scale") == "log" and not all(_has_logarithm(value) for value in values):
+        return [f"{where}.values = {shown(values)}: a log axis holds numbers >= 0 only"]
+    return _double_faults(where, cells.axis_values(axis))
+
+
+def _has_logarithm(value: Any) -> bool:
+    """Zero has none, but is drawn in a column of its own."""
+    return isinstance(value, int | float) and value >= 0
+
+
+def _double_faults(where: str, values: Sequence[Any]) -> list[str]:
+    doubled = [value for i, value in enumerate(values) if value in values[:i]]
+    if not doubled:
+        return []
+    named = ", ".join(dict.fromkeys(shown(value) for value in doubled))
+    return [f"{where} has the value {named} more than once; every value of an axis must differ"]
+
+
+def _zip_faults(sweep: Mapping[str, Any]) -> list[str]:
+    axes, together = cells.axes(sweep), sweep.get("zip") or []
+    absent = [name for name in together if name not in axes]
+    if absent:
+        return [f"sweep.zip = {shown(together)}: this sweep has no axis {', '.join(absent)}"]
+    lengths = {name: len(cells.axis_values(axes[name])) for name in together}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        return [f"sweep.zip = {shown(together)}: zipped axes need equally many values, but {told}"]
+    return []
+
+
+# ---------------------------------------------------------------------------------------- cells
+
+
+def _cell_faults(config: Config) -> list[str]:
+    """Faults of values: each axis is walked from the first cell, so only real cells are judged.
+
+    The whole product is not: it may be large, and most axes have nothing to do with each other.
+    """
+    units = [_moves(config["sweep"], group) for group in cells.zipped(config["sweep"])]
+    first = cells.replaced(config, {k: v for unit in units for k, v in unit[0].items()})
+    at_first = _faults_of_cell(first)
+    found = [_on_axis(config, fault, {}) for fault in at_first]
+    for unit in units:
+        found += _walk(config, first, unit, at_first)
+    if not found:
+        for one, other in itertools.combinations(units, 2):
+            if _judged_together(one[0], other[0]) and len(one) * len(other) <= MOST_PAIRS:
+                both = [a | b for a, b in itertools.product(one[1:], other[1:])]
+                found += _walk(config, first, [{}, *both], at_first)
+    return found
+
+
+def _faults_of_cell(config: Config) -> list[str]:
+    return [fault for fault in single.faults(config) if not _is_of_sweep(fault)]
+
+
+def _moves(sweep: Mapping[str, Any], group: Sequence[str]) -> list[Changes]:
+    """The settings that a group of axes moving together goes through."""
+    axes = cells.axes(sweep)
+    columns = [(axes[name]["param"], cells.axis_values(axes[name])) for name in group]
+    return [{param: values[i] for param, values in columns} for i in range(len(columns[0][1]))]
+
+
+def _judged_together(one: Changes, other: Changes) -> bool:
+    return {key.partition(".")[0] for key in (*one, *other)} in JUDGED_TOGETHER
+
+
+def _walk(config: Config, first: Config, unit: Sequence[Changes], known: list[str]) -> list[str]:
+    """The new faults along an axis; of many values with a fault, the first few are named."""
+    found: dict[str, None] = {}
+    for changes in unit[1:]:
+        for fault in _faults_of_cell(cells.replaced(first, changes)):
+            if fault not in known:
+                found[_on_axis(config, fault, changes)] = None
+    named, rest = list(found)[:MOST_VALUES_NAMED], len(found) - MOST_VALUES_NAMED
+    if rest > 0:
+        named.append(f"{named[0].split(' ')[0]} and so on, for {rest} more of its values")
+    return named
+
+
+def _on_axis(config: Config, fault: str, changes: Changes) -> str:
+    """The fault with the axis it comes from."""
+    axes = {axis["param"]: name for name, axis in cells.axes(config["sweep"]).items()}
+    key = single.key_of(fault)
+    if key in axes:
+        return f"sweep.{axes[key]}: {fault}"
+    where = ", ".join(f"sweep.{axes[param]}: {param} = {shown(v)}" for param, v in changes.items())
+    return f"{where}: {fault}" if where else fault
+
+
+# ------------------------------------------------------------------------------------ overdecay
+
+
+def _overdecay(config: Config) -> list[str]:
+    """AdamW multiplies weights by 1 - lr * weight_decay: none is left at 1, signs flip above 1."""
+    groups = config["optim"].get("groups") or {}
+    prefixes = ["optim", *(f"optim.groups.{group}" for group in groups)]
+    grid = [cell for _, cell in cells.cell_changes(config["sweep"])]
+    return [fault for prefix in prefixes for fault in _overdecay_of(config, prefix, grid)]
+
+
+def _overdecay_of(config: Config, prefix: str, grid: Sequence[Changes]) -> Iterator[str]:
+    def value(cell: Changes, key: str) -> Any:
+        return cell[key] if key in cell else cells.lookup(config, key)
+
+    def setting(cell: Changes, name: str) -> tuple[str, float]:
+        own = f"{prefix}.{name}"
+        try:
+            given = value(cell, own)
+        except KeyError:
+            given = None
+        key = f"optim.{name}" if given is None else own
+        return key, value(cell, key)
+
+    over = []
+    for cell in grid:
+        settings = [setting(cell, "lr"), setting(cell, "weight_decay")]
+        product = cells.rounded(settings[0][1] * settings[1][1])
+        allowed = value(cell, "optim.name") != "adamw" or config["optim"].get("allow_overdecay")
+        if product >= 1 and not allowed:
+            over.append((product, settings))
+    if over:
+        largest, settings = max(over, key=lambda item: item[0])
+        keys = " * ".join(key for key, _ in settings)
+        where = ", ".join(f"{key} = {value:g}" for key, value in settings)
+        yield (
+            f"{keys} is 1 or more in {len(over)} of {len(grid)} cells, at most {largest:g} "
+            f"({where}): AdamW multiplies the weights by 1 minus that in every step, which "
+            "erases them or flips their signs; lower one of the two, or set "
+            "optim.allow_overdecay=true to run it all the same"
+        )

@@ -1,0 +1,144 @@
+"""The typed shape of a composed configuration: every key, its type, and in words what it may be.
+
+The descriptions are the messages: a fault reads `KEY = VALUE: must be DESCRIPTION`. The keys of
+`task` and `model` depend on their `name` and are described where they are implemented
+(`phasegrok.tasks`, `phasegrok.models`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+class _Section(BaseModel):
+    # strict: 1.5 is no whole number, true and "3" are no numbers; a whole number is a number
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def _different(items: list[Any]) -> list[Any]:
+    if len(set(items)) < len(items):
+        raise ValueError("an item stands in the list twice")
+    return items
+
+
+AUTO_OR_COUNT = "auto or a whole number >= 1"
+Count = Annotated[int, Field(ge=1)]
+Seeds = Annotated[
+    list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(_different)
+]
+AxisName = Literal["x", "y", "row", "col"]
+Scalar = bool | int | float | str | None
+
+
+class Group(_Section):
+    """A part of the model with settings of its own; null means as the rest."""
+
+    lr: float | None = Field(None, gt=0, description="a number > 0, or null for optim.lr")
+    weight_decay: float | None = Field(
+        None, ge=0, description="a number >= 0, or null for optim.weight_decay"
+    )
+
+
+class Optim(_Section):
+    name: Literal["adamw", "adam", "sgd"] = Field(description="one of adamw, adam, sgd")
+    lr: float = Field(gt=0, description="a number > 0")
+    weight_decay: float = Field(ge=0, description="a number >= 0")
+    betas: list[Annotated[float, Field(ge=0, lt=1)]] | None = Field(
+        None,
+        min_length=2,
+        max_length=2,
+        description="null or two numbers from 0 up to 1, like [0.9, 0.98]",
+    )
+    eps: float | None = Field(None, gt=0, description="null or a number > 0")
+    momentum: float | None = Field(
+        None, ge=0, lt=1, description="null or a number from 0 up to but not including 1"
+    )
+    warmup_steps: int | None = Field(None, ge=0, description="a whole number >= 0")
+    clip_norm: float | None = Field(None, gt=0, description="null or a number > 0")
+    allow_overdecay: bool = Field(False, description="true or false")
+    groups: dict[str, Group] = Field(
+        {}, description="a mapping like {embedding: {lr: 1e-3, weight_decay: 0}}"
+    )
+
+
+class Train(_Section):
+    steps: int = Field(ge=1, description="a whole number >= 1, written without exponent")
+    batch_size: int | None = Field(ge=1, description="null (full batch) or a whole number >= 1")
+    eval_every: int = Field(ge=1, description="a whole number >= 1")
+    dtype: Literal["float32", "float64"] = Field(description="float32 or float64")
+    loss: Literal["mse", "cross_entropy"] = Field(description="mse or cross_entropy")
+    vectorise: bool = Field(description="true or false")
+    compile: Literal["auto"] | bool = Field(description="auto, true or false")
+    lanes: Literal["auto"] | Count = Field(description=AUTO_OR_COUNT)
+    stop_when_decided: bool = Field(description="true or false")
+    stop_accuracy: float | None = Field(
+        gt=0, le=1, description="null (the rule's thresholds) or a number above 0, at most 1"
+    )
+    keep_state: bool = Field(description="true or false")
+    curve_points_per_decade: int = Field(ge=1, description="a whole number >= 1")
+
+
+class Phase(_Section):
+    name: Literal["first_crossing"] = Field(description="first_crossing")
+    train_accuracy: float = Field(gt=0, le=1, description="a number above 0, at most 1")
+    val_accuracy: float = Field(gt=0, le=1, description="a number above 0, at most 1")
+    gap: Count | Annotated[float, Field(gt=0, lt=1)] = Field(
+        description="a whole number >= 1 (steps) or a number between 0 and 1 (share of train.steps)"
+    )
+
+
+class Launch(_Section):
+    name: Literal["inline", "local"] = Field(description="inline or local")
+    workers: Literal["auto"] | Count = Field(description=AUTO_OR_COUNT)
+    device: Literal["auto", "cpu", "cuda"] = Field(description="auto, cpu or cuda")
+    flush_s: float = Field(ge=0, description="a number of seconds >= 0 (0: at every evaluation)")
+    checkpoint_s: float = Field(ge=0, description="a number of seconds >= 0 (0: at every evaluation)")
+
+
+class Axis(_Section):
+    param: str = Field(description="a dotted key of the configuration, like optim.lr")
+    values: list[Scalar] | None = Field(None, description="a list of numbers or words")
+    low: float | None = Field(None, description="a number")
+    high: float | None = Field(None, description="a number")
+    num: int | None = Field(None, ge=1, description="a whole number >= 1")
+    scale: Literal["linear", "log"] = Field("linear", description="linear or log")
+    zero: bool = Field(False, description="true or false")
+
+
+class Sweep(_Section):
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$",
+        description="a name of letters, digits, _ . and - (the answer's folder is called so)",
+    )
+    x: Axis = Field(
+        description="an axis like {param: optim.lr, scale: log, low: 1e-4, high: 1, num: 9}"
+    )
+    y: Axis = Field(description="an axis like {param: task.train_fraction, values: [0.3, 0.5]}")
+    row: Axis | None = Field(None, description="null or an axis")
+    col: Axis | None = Field(None, description="null or an axis")
+    zip: Annotated[list[AxisName], Field(min_length=2), AfterValidator(_different)] | None = Field(
+        None, description="null or a list of two or more different axes, like [x, row]"
+    )
+
+
+class Composed(_Section):
+    """All that Hydra composes, save its own `hydra` node."""
+
+    task: dict[str, Any] = Field(description="a mapping; choose one with task=NAME")
+    model: dict[str, Any] = Field(description="a mapping; choose one with model=NAME")
+    optim: Optim = Field(description="a mapping; choose one with optim=NAME")
+    train: Train = Field(description="a mapping; choose one with train=NAME")
+    phase: Phase = Field(description="a mapping; choose one with phase=NAME")
+    launch: Launch = Field(description="a mapping; choose one with launch=NAME")
+    seeds: Count | Seeds = Field(
+        description="how many (a whole number >= 1), or a list of different whole numbers >= 0"
+    )
+    split_seed: int | None = Field(ge=0, description="null (the run's seed) or a whole number >= 0")
+    out: str | None = Field(
+        min_length=1, description="null or a folder's name (a number in quotes: out='\"7\"')"
+    )
+    reuse: list[str] = Field(description="a list of folders, like [outputs/a,outputs/b]")
+    dry_run: bool = Field(description="true or false")
+    sweep: Sweep = Field(description="a sweep; choose one with +sweep=NAME")

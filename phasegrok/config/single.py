@@ -1,0 +1,176 @@
+"""The faults of one concrete configuration: types first, then what the values mean together.
+
+Every fault begins with its dotted key, `KEY = VALUE: ...` or `KEY is missing: ...`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from phasegrok import models, tasks
+from phasegrok.cells import Config, lookup
+from phasegrok.config.schema import Composed
+from phasegrok.config.words import leaves, meant, shown
+
+# What pydantic calls a key that the schema does not have.
+UNKNOWN_KEY = ("extra_forbidden", "invalid_key")
+
+Place = tuple[str, str, type[BaseModel] | None]
+
+# What OmegaConf keeps in the place of a value that has to be given.
+TO_BE_GIVEN = "???"
+
+
+def faults(config: Config) -> list[str]:
+    """Everything wrong with a configuration, its axes aside; a key is named once."""
+    found: dict[str, str] = {}
+    for key in leaves(config):
+        if lookup(config, key) == TO_BE_GIVEN:
+            found[key] = f"{key} is missing: it has no default; give it as {key}=..."
+    for fault in typed(config):
+        found.setdefault(key_of(fault), fault)
+    for fault in _meant_together(config, set(found)):
+        found.setdefault(key_of(fault), fault)
+    return list(found.values())
+
+
+def key_of(fault: str) -> str:
+    """The dotted key that a fault begins with."""
+    return fault.split(" ", 1)[0]
+
+
+# ---------------------------------------------------------------------------------------- types
+
+
+def typed(config: Config) -> list[str]:
+    """The faults that the schema finds: unknown and missing keys, wrong types, out of range."""
+    try:
+        Composed.model_validate(config)
+    except ValidationError as error:
+        found = [(fault["type"], *_place(fault["loc"])) for fault in error.errors()]
+        strange = {key for kind, key, _, _ in found if kind in UNKNOWN_KEY}
+        known = [key for key in leaves(config) if not _within(key, strange)]
+        return [_sentence(config, *fault, known) for fault in found]
+    return []
+
+
+def _within(key: str, sections: set[str]) -> bool:
+    return any(key == section or key.startswith(f"{section}.") for section in sections)
+
+
+def _sentence(
+    config: Config,
+    kind: str,
+    key: str,
+    allowed: str,
+    owner: type[BaseModel] | None,
+    known: list[str],
+) -> str:
+    if kind == "missing":
+        return f"{key} is missing: it must be {allowed}"
+    value = shown(_value(config, key))
+    if kind not in UNKNOWN_KEY:
+        return f"{key} = {value}: must be {allowed}"
+    section, taken = key.rpartition(".")[0], list(owner.model_fields) if owner else []
+    here = [f"{section}.{name}" if section else name for name in taken]
+    hint = meant(key, [*here, *known]) or f"; known here are {', '.join(taken)}"
+    return f"{key} = {value}: no such key{hint}"
+
+
+def _place(loc: tuple[int | str, ...]) -> Place:
+    """The dotted key, what it may hold, and the section it stands in, of a pydantic location.
+
+    Locations go on below a key, into list items and the members of unions; those parts are cut.
+    """
+    section: type[BaseModel] | None = Composed
+    owner, key, allowed, free_name = None, [], "", False
+    for part in loc:
+        if free_name:  # a name of the user's own, as in optim.groups.NAME
+            key, free_name = [*key, str(part)], False
+            continue
+        if section is None:
+            break
+        owner, key = section, [*key, str(part)]
+        field = section.model_fields.get(str(part))
+        if field is None:
+            break
+        allowed = field.description or ""
+        free_name = get_origin(field.annotation) is dict
+        section = next(_sections_in(field.annotation), None)
+    return ".".join(key), allowed, owner
+
+
+def _sections_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    for candidate in (annotation, *get_args(annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            yield candidate
+
+
+def _value(config: Config, key: str) -> Any:
+    try:
+        return lookup(config, key)
+    except KeyError:
+        return None
+
+
+# -------------------------------------------------------------------------------------- meaning
+
+
+def _meant_together(config: Config, bad: set[str]) -> Iterator[str]:
+    """Faults that the types cannot show. `bad` are keys already known to be wrong."""
+    task, model = config.get("task"), config.get("model")
+    task_faults = tasks.faults(task) if isinstance(task, Mapping) else [""]
+    model_faults = models.faults(model) if isinstance(model, Mapping) else [""]
+    sound = {"task", "model", "optim", "train"} - {key.partition(".")[0] for key in bad}
+    yield from filter(None, [*task_faults, *model_faults])
+    if {"task", "train"} <= sound and not task_faults:
+        yield from _loss_faults(config)
+    if "optim" in sound:
+        yield from _optim_faults(config["optim"])
+    if {"model", "optim"} <= sound and not model_faults:
+        yield from _group_faults(config)
+    if "train" in sound:
+        yield from _step_faults(config["train"])
+
+
+def _loss_faults(config: Config) -> Iterator[str]:
+    if config["train"]["loss"] != "mse" and tasks.has_codebook(config["task"]):
+        yield (
+            f"train.loss = {config['train']['loss']}: must be mse, because the targets of "
+            f"{config['task']['name']} are real vectors (or set task.targets=classes)"
+        )
+
+
+def _optim_faults(optim: Mapping[str, Any]) -> Iterator[str]:
+    """A setting that the optimiser does not read would change a run's id and nothing else."""
+    name = optim["name"]
+    unread = ("betas", "eps") if name == "sgd" else ("momentum",)
+    for key in unread:
+        if optim.get(key):
+            yield (
+                f"optim.{key} = {shown(optim[key])}: must be null, for {name} does not read it "
+                f"(optim={name} sets all that {name} needs)"
+            )
+
+
+def _group_faults(config: Config) -> Iterator[str]:
+    parts = models.parts(config["model"])
+    for group, settings in (config["optim"].get("groups") or {}).items():
+        if parts and group not in parts:
+            yield (
+                f"optim.groups.{group} = {shown(settings)}: no such part of the model "
+                f"{config['model']['name']}, whose parts are {', '.join(parts)}"
+            )
+
+
+def _step_faults(train: Mapping[str, Any]) -> Iterator[str]:
+    steps, every = train["steps"], train["eval_every"]
+    if steps % every:
+        near = [str(n) for n in (steps - steps % every, steps - steps % every + every) if n]
+        yield (
+            f"train.steps = {steps}: must be a multiple of train.eval_every = {every}, so that "
+            f"the last step is evaluated; nearest: {' or '.join(near)}"
+        )

@@ -1,0 +1,265 @@
+"""Where each cell lies and what it shows: functions from frame to frame, nothing is drawn here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from phasegrok import cells
+from phasegrok.errors import InputError
+from phasegrok.phases import PHASES, UNDECIDED, cell_table
+
+SCALES = ("linear", "log", "category")
+
+# What a cell can show besides a phase, in the order of the legend.
+SHOWN = (*PHASES, "tie", UNDECIDED, "failed", "missing")
+
+# The space between the cells for zero and the rest of a log axis, as a share of the axis; at most
+# that many cells.
+_BREAK, _BREAK_CELLS = 0.025, 0.4
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of a diagram: a dotted key, its values in drawing order, and its scale."""
+
+    key: str
+    values: tuple[Hashable, ...]
+    scale: str
+
+    @classmethod
+    def of(cls, key: str, values: Iterable[Any], scale: str | None = None) -> Axis:
+        """An axis of these values, each once, sorted if they are numbers.
+
+        Args:
+            scale: "linear", "log" or "category"; None reads it from the spacing of the values.
+        """
+        kept = tuple(dict.fromkeys(_plain(value) for value in values))
+        if not kept:
+            raise InputError(f"axis {key} has no values: there is nothing to draw")
+        numbers = _are_numbers(kept)
+        scale = scale or (guess_scale(kept) if numbers else "category")
+        if scale not in SCALES:
+            raise InputError(f"scale of axis {key} = {scale!r}: allowed are {', '.join(SCALES)}")
+        if scale != "category" and not numbers:
+            words = [value for value in kept if not _are_numbers([value])]
+            raise InputError(f"axis {key} cannot be {scale}: {words[0]!r} is not a finite number")
+        if numbers:
+            kept = tuple(sorted(kept))  # type: ignore[type-var]
+        if scale == "log" and not (kept[0] >= 0 and kept[-1] > 0):  # type: ignore[operator]
+            raise InputError(f"axis {key} cannot be log: it holds {kept[0]!r}; use scale linear")
+        return cls(key, kept, scale)
+
+    @classmethod
+    def planned(cls, spec: Mapping[str, Any]) -> Axis:
+        """The axis of a sweep's configuration, with every planned value."""
+        listed = spec.get("values") is not None
+        scale = None if listed else spec.get("scale") or "linear"
+        return cls.of(spec["param"], cells.axis_values(spec), scale)
+
+    @property
+    def log(self) -> bool:
+        return self.scale == "log"
+
+    def positions(self, column: pd.Series) -> pd.Series:
+        """The position of each entry on this axis, -1 where it is not one of the values."""
+        place = {value: i for i, value in enumerate(self.values)}
+        places = [place.get(_plain(value), -1) for value in column.tolist()]
+        return pd.Series(places, index=column.index, dtype="int64")
+
+    def between(self, low: Any, high: Any, share: float) -> Any:
+        """The point a share of the way from low to high, as the eye measures it on this scale."""
+        return low * (high / low) ** share if self.log else low + (high - low) * share
+
+
+def axis_cells(axis: Axis) -> pd.DataFrame:
+    """The borders of the cells along one axis, one row per value.
+
+    Borders are half way between neighbouring values: arithmetic mid-points on a linear axis,
+    geometric ones on a log axis; the outermost cells reach as far out as in. Zero on a log axis
+    gets a column of its own below the rest, set off by a gap; its borders have no meaning as
+    numbers. Categories stand at 0, 1, 2, ...
+
+    Returns:
+        Columns `value`, `low`, `high`, `centre` (where the tick stands), `broken` (zero on log).
+    """
+    zero = axis.log and axis.values[0] == 0
+    if axis.scale == "category":
+        points = np.arange(len(axis.values), dtype=float)
+    else:
+        points = np.array(axis.values[zero:], dtype=float)
+    edges = np.exp(_edges(np.log(points))) if axis.log else _edges(points)
+    low, high, centre = edges[:-1], edges[1:], points
+    if zero:
+        usual = float(np.median(np.log(high / low)))
+        gap = min(_BREAK * math.log(high[-1] / low[0]), _BREAK_CELLS * usual)
+        zero_high = low[0] * math.exp(-gap)
+        zero_low = zero_high * math.exp(-usual)
+        low, high = np.insert(low, 0, zero_low), np.insert(high, 0, zero_high)
+        centre = np.insert(centre, 0, math.sqrt(zero_low * zero_high))
+    broken = [zero and i == 0 for i in range(len(centre))]
+    values = np.array([*axis.values, None], dtype=object)[:-1]
+    values = values if axis.scale == "category" else values.astype(float)
+    columns = {"value": values, "low": low, "high": high, "centre": centre, "broken": broken}
+    return pd.DataFrame(columns)
+
+
+def _edges(points: np.ndarray) -> np.ndarray:
+    """Mid-points with both ends reflected: n points give n + 1 edges. A lone point gets width 1."""
+    if len(points) == 1:
+        return np.array([points[0] - 0.5, points[0] + 0.5])
+    inner = (points[:-1] + points[1:]) / 2
+    return np.concatenate([[2 * points[0] - inner[0]], inner, [2 * points[-1] - inner[-1]]])
+
+
+def guess_scale(values: Sequence[Any]) -> str:
+    """ "log" if the values are spaced more evenly by ratio than by difference, else "linear".
+
+    Zero is left out of the comparison, for a log axis may hold it. Two values tell little: they
+    are log from a ratio of ten.
+    """
+    ordered = sorted(float(value) for value in values)
+    positive = [value for value in ordered if value > 0]
+    if ordered[0] < 0 or len(positive) < 2:
+        return "linear"
+    if len(positive) == 2:
+        return "log" if positive[1] / positive[0] >= 10 else "linear"
+    by_ratio, by_difference = _unevenness(np.log(positive)), _unevenness(np.array(positive))
+    return "log" if by_ratio < by_difference else "linear"
+
+
+def _unevenness(points: np.ndarray) -> float:
+    steps = np.diff(points)
+    return float(np.std(steps) / np.mean(steps))
+
+
+def axes_of(
+    frame: pd.DataFrame, keys: Mapping[str, str | None], scales: Mapping[str, str] | None = None
+) -> dict[str, Axis]:
+    """The axes x, y, row, col that a frame's own columns and values span."""
+    absent = [f"{name}={key}" for name, key in keys.items() if key and key not in frame]
+    if absent:
+        there = ", ".join(str(column) for column in frame.columns if "." in str(column))
+        raise InputError(f"no column for {', '.join(absent)}; the frame has {there or 'none'}")
+    if frame.empty:
+        raise InputError("there is nothing to draw: the frame holds no runs")
+    scales = scales or {}
+    return {
+        name: Axis.of(key, frame[key].tolist(), scales.get(name))
+        for name, key in keys.items()
+        if key
+    }
+
+
+def planned_axes(sweep: Mapping[str, Any]) -> dict[str, Axis]:
+    """The axes of a sweep's configuration. Of axes that move together, the first stands for all."""
+    hidden = {name for group in cells.zipped(sweep) for name in group[1:]}
+    named = {name: axis for name, axis in cells.axes(sweep).items() if name not in hidden}
+    if not named:
+        raise InputError(f"sweep {sweep['name']} has no axis: there is nothing to draw")
+    if "x" not in named:
+        # A diagram needs a horizontal axis, whatever the sweep called its only one.
+        named = {"x": named.pop(next(iter(named))), **named}
+    return {name: Axis.planned(axis) for name, axis in named.items()}
+
+
+def planned_runs(frame: pd.DataFrame, config: Mapping[str, Any]) -> pd.DataFrame:
+    """The runs of a sweep's plan. A store may hold others, which are no part of its figure."""
+    sweep = config["sweep"]
+    axes = cells.axes(sweep)
+    absent = [axis["param"] for axis in axes.values() if axis["param"] not in frame]
+    if absent:
+        raise InputError(f"the results have no column for the swept key {', '.join(absent)}")
+    inside = frame["seed"].isin(cells.seeds(config))
+    for group in cells.zipped(sweep):
+        specs = [axes[name] for name in group]
+        planned = set(_rows(cells.axis_values(spec) for spec in specs))
+        found = _rows(frame[spec["param"]].tolist() for spec in specs)
+        inside &= np.array([values in planned for values in found], dtype=bool)
+    return frame.loc[inside]
+
+
+def _rows(columns: Iterable[Iterable[Any]]) -> list[tuple[Hashable, ...]]:
+    return list(zip(*(map(_plain, column) for column in columns), strict=True))
+
+
+def phase_map(frame: pd.DataFrame, axes: Mapping[str, Axis], phase: str = "phase") -> pd.DataFrame:
+    """One row per cell of the whole grid, also where there is no run; rows off the grid drop out.
+
+    Args:
+        frame: one row per run, with a column for every axis and the column `phase`.
+        axes: the axes by name; "x" is needed, the others are "y", "row" and "col".
+
+    Returns:
+        The columns of `phasegrok.phases.cell_table`, with: the position on each axis (`x.at`);
+        its value under the dotted key; the borders `x.low`, `x.high` (and of y); and `shown`: a
+        phase, "tie", "undecided", "failed" (all the cell's runs failed) or "missing".
+    """
+    at = {f"{name}.at": axis for name, axis in axes.items()}
+    placed = frame.assign(
+        **{name: axis.positions(frame.loc[:, axis.key]) for name, axis in at.items()}
+    )
+    inside = placed.loc[(placed[list(at)] >= 0).all(axis=1)]
+    if inside.empty:
+        keys = ", ".join(axis.key for axis in axes.values())
+        raise InputError(f"there is nothing to draw: no run lies on the axes {keys}")
+    spans = [range(len(axis.values)) for axis in axes.values()]
+    whole = pd.MultiIndex.from_product(spans, names=list(at)).to_frame(index=False)
+    full = whole.merge(cell_table(inside, by=list(at), phase=phase), how="left", on=list(at))
+    full["shown"] = [_shown(cell) for cell in full.to_dict("records")]
+    counts = ["seeds", "undecided", "failed"]
+    full[counts] = full[counts].fillna(0).astype("int64")
+    return full.assign(**_places(full, axes))
+
+
+def _shown(cell: Mapping[Hashable, Any]) -> str:
+    if not isinstance(cell["majority"], str):
+        return "missing"
+    only_failed = cell["seeds"] == 0 and cell["failed"] > 0 and cell["undecided"] == 0
+    return "failed" if only_failed else cell["majority"]
+
+
+def _places(full: pd.DataFrame, axes: Mapping[str, Axis]) -> dict[str, Any]:
+    """The columns that say where each cell is: values by dotted key, and borders of x and y."""
+    columns: dict[str, Any] = {}
+    for name, axis in axes.items():
+        along = axis_cells(axis).iloc[full[f"{name}.at"]]
+        columns[axis.key] = along["value"].to_numpy()
+        if name in ("x", "y"):
+            columns |= {f"{name}.{side}": along[side].to_numpy() for side in ("low", "high")}
+    return columns
+
+
+def phase_counts(full: pd.DataFrame) -> pd.Series:
+    """How many cells of a phase map show what, in the order of the legend.
+
+    A phase that only shares ties is there with 0, for its colour is in the diagram; anything
+    else that shows nowhere is left out.
+    """
+    counts = full["shown"].value_counts()
+    sharing = {phase for tied in full.loc[full["shown"] == "tie", "tied"] for phase in tied}
+    present = [name for name in SHOWN if name in counts or name in sharing]
+    return counts.reindex(present, fill_value=0).rename("cells").rename_axis("shown")
+
+
+def _plain(value: Any) -> Hashable:
+    """One value as Parquet, YAML and Python agree on it: NaN is None, 12 digits, no arrays."""
+    if isinstance(value, np.ndarray | list | tuple):
+        return tuple(_plain(item) for item in value)
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return None
+    return cells.rounded(value) if isinstance(value, float) else value
+
+
+def _are_numbers(values: Iterable[Any]) -> bool:
+    return all(
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        for value in values
+    )

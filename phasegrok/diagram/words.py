@@ -1,0 +1,199 @@
+"""What a figure says in words: axis labels, the caption, the alternative text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from phasegrok import cells
+from phasegrok.diagram.grid import Axis, phase_counts
+from phasegrok.phases import Rule
+
+Config = Mapping[str, Any]
+
+# The field's names, with units where there are any. A key that is not here shows itself.
+LABELS = {
+    "task.name": "task",
+    "task.operation": "operation",
+    "task.p": "modulus p",
+    "task.pairs": "pairs",
+    "task.train_fraction": "training fraction",
+    "task.label_noise": "label noise (fraction)",
+    "model.name": "model",
+    "model.width": "width (neurons)",
+    "model.depth": "depth (hidden layers)",
+    "model.blocks": "blocks",
+    "model.heads": "attention heads",
+    "model.mlp_width": "MLP width (neurons)",
+    "model.activation": "activation",
+    "model.embedding_dim": "embedding dimension",
+    "model.embedding_scale": "embedding scale",
+    "model.init_scale": "initialisation scale α",
+    "optim.name": "optimiser",
+    "optim.lr": "learning rate",
+    "optim.weight_decay": "weight decay",
+    "optim.momentum": "momentum",
+    "optim.betas": "β",
+    "optim.betas.0": "β₁",
+    "optim.betas.1": "β₂",
+    "optim.eps": "ε",
+    "optim.warmup_steps": "warm-up (steps)",
+    "optim.clip_norm": "largest gradient norm",
+    "train.steps": "budget (steps)",
+    "train.batch_size": "batch size (examples)",
+    "train.eval_every": "evaluation interval (steps)",
+    "train.dtype": "precision",
+    "train.loss": "loss",
+    "seed": "seed",
+    "split_seed": "split seed",
+}
+
+_GROUP = re.compile(r"optim\.groups\.(.+)\.(lr|weight_decay)")
+
+# Values at which a setting does nothing; the caption leaves them out.
+_NEUTRAL = {
+    "task.pairs": "ordered",
+    "task.label_noise": 0,
+    "optim.momentum": 0,
+    "optim.warmup_steps": 0,
+    "optim.eps": 1e-8,
+    "optim.allow_overdecay": False,
+}
+
+
+def label(key: str) -> str:
+    """The words for a dotted key on an axis; the key itself if there are none."""
+    if found := _GROUP.fullmatch(key):
+        return f"{label(f'optim.{found[2]}')} of {found[1]}"
+    return LABELS.get(key, key)
+
+
+def value_text(value: Any, key: str = "") -> str:
+    """One value as a reader would write it."""
+    if value is None:
+        return "full batch" if key == "train.batch_size" else "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return f"({', '.join(value_text(item) for item in value)})"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def caption(frame: pd.DataFrame, config: Config, data_hash: str = "") -> str:
+    """What the figure cannot show: fixed parameters, seeds, budget, rule and the data's hash.
+
+    Args:
+        frame: the runs drawn, with `seed`, and `status` if there is one.
+        config: the composed config of the sweep.
+    """
+    sweep, budget = config["sweep"], config["train"]["steps"]
+    sentences = [
+        f"{sweep['name']}: {_fixed(config)}.",
+        *_paired(sweep),
+        f"Budget {budget} steps, {_runs(frame)}.",
+        rule_text(Rule.from_config(config["phase"]), budget),
+        f"Data {data_hash}." if data_hash else "",
+    ]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def rule_text(rule: Rule, budget: int) -> str:
+    """The phase rule in words; says that it is first crossing and that memorization is censored."""
+    train, val, gap = rule.train_accuracy, rule.val_accuracy, rule.gap_steps(budget)
+    return (
+        f"First crossing: fitted at training accuracy ≥ {train:g}, generalised at validation "
+        f"accuracy ≥ {val:g}. Grokking: generalised {gap:g} steps or more after fitting. "
+        f"Memorization: not generalised within {budget} steps (censored)."
+    )
+
+
+def alt_text(frame: pd.DataFrame, axes: Mapping[str, Axis], full: pd.DataFrame) -> str:
+    """The figure for a reader who cannot see it: what is drawn over what, and the counts."""
+    spans = [
+        f"{label(axis.key)} from {value_text(axis.values[0], axis.key)} "
+        f"to {value_text(axis.values[-1], axis.key)}"
+        for axis in axes.values()
+    ]
+    counts = ", ".join(f"{count} {name}" for name, count in phase_counts(full).items())
+    cells_text = f"{len(full)} cells, {len(frame)} runs"
+    return f"Phase diagram over {'; '.join(spans)}. {cells_text}. Cells: {counts}."
+
+
+def _fixed(config: Config) -> str:
+    """The parameters that are the same in every cell, named by part: task, model, optimiser."""
+    swept = {axis["param"] for axis in cells.axes(config["sweep"]).values()}
+    parts = [_part(config, part, swept) for part in ("task", "model", "optim")]
+    train = {f"train.{key}": config["train"].get(key) for key in ("loss", "batch_size", "dtype")}
+    words = [
+        "full batch" if value is None else f"batches of {value}" if "batch" in key else str(value)
+        for key, value in train.items()
+        if key not in swept
+    ]
+    return ", ".join([*parts, *words])
+
+
+def _part(config: Config, part: str, swept: set[str]) -> str:
+    """One part by its name, in brackets what else is set; a task is named by its operation."""
+    title = f"{part}.operation" if config[part].get("operation") else f"{part}.name"
+    settings = [
+        f"{_short(key)} = {value_text(value, key)}"
+        for key, value in _leaves(config[part], part)
+        if key not in swept | {title, f"{part}.name"} and _tells(key, value)
+    ]
+    name = f"any {label(title)}" if title in swept else str(cells.lookup(config, title))
+    return f"{name} ({', '.join(settings)})" if settings else name
+
+
+def _leaves(branch: Config, prefix: str) -> list[tuple[str, Any]]:
+    """Every setting below a branch, as (dotted key, value). Lists stay whole."""
+    leaves: list[tuple[str, Any]] = []
+    for name, value in branch.items():
+        key = f"{prefix}.{name}"
+        leaves += _leaves(value, key) if isinstance(value, Mapping) else [(key, value)]
+    return leaves
+
+
+def _tells(key: str, value: Any) -> bool:
+    """Whether a reader misses something if this setting is not named."""
+    return value is not None and value != [] and not (key in _NEUTRAL and value == _NEUTRAL[key])
+
+
+def _short(key: str) -> str:
+    """The label without its unit; an unknown key without its first part, which stands before it."""
+    known = label(key)
+    return key.split(".", 1)[1] if known == key else known.split(" (")[0]
+
+
+def _paired(sweep: Config) -> list[str]:
+    """One sentence for each group of axes that move together."""
+    sentences = []
+    for group in cells.zipped(sweep):
+        if len(group) > 1:
+            lists = [
+                f"{_short(axis['param'])} {', '.join(map(value_text, cells.axis_values(axis)))}"
+                for axis in (sweep[name] for name in group)
+            ]
+            sentences.append(f"Paired: {' with '.join(lists)}.")
+    return sentences
+
+
+def _runs(frame: pd.DataFrame) -> str:
+    seeds = sorted({int(seed) for seed in frame["seed"].tolist()})
+    failed = frame["status"].tolist().count("failed") if "status" in frame else 0
+    count = f"{len(frame)} runs" + (f" ({failed} failed)" if failed else "")
+    shown = f"seed {seeds[0]}" if len(seeds) == 1 else f"the majority of seeds {_ranges(seeds)}"
+    return f"{count}; cells (counted in the legend) show {shown}"
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """0, 1, 2, 7 as "0–2, 7"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)

@@ -1,0 +1,74 @@
+"""A stored run trained once more, to look into it and to see that it comes out the same."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from phasegrok.cells import Config, Run
+from phasegrok.engine import Mode, Outcome, Pack, Watch, cpu_numerics
+from phasegrok.store import Store, write_whole
+from phasegrok.store.schema import OUTCOME
+from phasegrok.worker import result_row, watch
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A run trained again: its new row, what differs (column -> then, now), and its files."""
+
+    row: dict[str, Any]
+    differing: dict[str, tuple[Any, Any]]
+    files: tuple[Path, Path]
+
+
+def repeat(store: Store, row: Mapping[str, Any]) -> Replay:
+    """Train a stored run as it was trained then, with a dense curve and its final weights kept.
+
+    The run gets a program of the same width, compiled or not as then, so that on the same kind of
+    machine every result comes out the same to the last bit. Writes replay/RUN_ID.parquet (the row
+    with every evaluation in its curve) and replay/RUN_ID.pt (name -> tensor) into the store.
+    """
+    run = Run(row["run_id"], json.loads(row["config"]), {}, {})
+    # A row copied from another sweep may have had a smaller budget than its config says by now.
+    config = store.config()
+    mode = Mode(row["width"], row["compiled"], row["device"])
+    with cpu_numerics():
+        outcome = _only_outcome(Pack([run], mode, _dense_watch(config, row)))
+    if outcome.error is not None:
+        raise RuntimeError(outcome.error)
+    again = result_row(outcome, config, mode)
+    differing = {
+        name: (row[name], again[name]) for name in OUTCOME if not _same(row[name], again[name])
+    }
+    folder = store.path / "replay"
+    table, weights = folder / f"{run.run_id}.parquet", folder / f"{run.run_id}.pt"
+    store.write_rows(table, [again], config)
+    state = outcome.state or {}
+    write_whole(weights, lambda file: torch.save(state["params"], file))
+    return Replay(again, differing, (table, weights))
+
+
+def _dense_watch(config: Config, row: Mapping[str, Any]) -> Watch:
+    """Watch as the sweep did when this row was made, but keep every evaluation."""
+    phase = {key: row[f"phase.{key}"] for key in ("train_accuracy", "val_accuracy", "gap")}
+    watched = watch({**config, "phase": phase})
+    if row["status"] == "finished":
+        watched = replace(watched, stop_train=None, stop_val=None)
+    return replace(watched, points_per_decade=0)
+
+
+def _only_outcome(pack: Pack) -> Outcome:
+    while True:
+        for outcome in pack.tick():
+            return outcome
+
+
+def _same(then: Any, now: Any) -> bool:
+    both_nan = isinstance(then, float) and isinstance(now, float) and math.isnan(then + now)
+    return then == now or (both_nan and math.isnan(then) and math.isnan(now))

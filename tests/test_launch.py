@@ -1,0 +1,171 @@
+"""Local workers: what a person and a bad day do to them, and what is kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from phasegrok.store import Store, load
+from tests.sweeping import command, differences, finished, results, started, unfinished
+
+# Long enough to be interrupted, and stopping nowhere early.
+LONG = ("+sweep=quick", "launch=local", "launch.workers=2", "seeds=2", "train.steps=20000",
+        "train.stop_when_decided=false", "launch.checkpoint_s=0.2", "launch.flush_s=0.2")  # fmt: skip
+SHORT = ("+sweep=quick", "seeds=1", "train.steps=100")
+
+
+def workers_of(out: Path) -> list[int]:
+    """Pids of the worker processes of a store that are alive."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+            except OSError:
+                continue
+            if b"phasegrok.worker" in words and str(out).encode() in words and state != "Z":
+                found.append(int(entry.name))
+    return found
+
+
+def wait_until(condition, seconds: float = 120.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def checkpointed(out: Path) -> bool:
+    return len(list((out / "ckpt").glob("p*.pt"))) >= 2
+
+
+def test_local_and_inline_give_the_same_results(tmp_path: Path) -> None:
+    inline, local = tmp_path / "i" / "quick", tmp_path / "l" / "quick"
+    # One plan for both: packs are cut for the number of workers.
+    assert finished([*SHORT, "launch=inline", "train.lanes=4", f"out={inline}"]) == 0
+    answer = command(*SHORT, "launch=local", "train.lanes=4", "launch.workers=2", f"out={local}")
+    assert answer.returncode == 0, answer.stderr
+    assert not differences(results(inline), results(local))
+    assert re.search(r"16 of 16 runs: .*(memorization|confusion) \d+", answer.stdout)
+    assert "run-steps/s" in answer.stdout
+    assert str(local / "phase_diagram.png") in answer.stdout
+
+
+def test_workers_end_when_their_driver_is_killed(tmp_path: Path) -> None:
+    out = tmp_path / "quick"
+    driver = started(*LONG, f"out={out}")
+    wait_until(lambda: checkpointed(out) and len(workers_of(out)) == 2)
+    driver.kill()
+    driver.wait()
+    wait_until(lambda: not workers_of(out), 30)
+
+
+def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(tmp_path: Path) -> None:
+    out = tmp_path / "quick"
+    driver = started(*LONG, f"out={out}", start_new_session=True)
+    wait_until(lambda: checkpointed(out))
+    os.killpg(driver.pid, signal.SIGINT)  # as a terminal does: to the driver and its workers
+    stdout, stderr = driver.communicate(timeout=60)
+    assert driver.returncode == 130, stderr
+    assert "Traceback" not in stderr
+    assert f"kept in {out}" in stderr
+    assert not workers_of(out)
+    assert len(list((out / "ckpt").glob("p*.pt"))) >= 2
+    (proposed,) = re.findall(r"python -m phasegrok\.sweep (.*)", stderr)
+    assert "+sweep=quick" in proposed and f"out={out}" in proposed
+
+
+def test_a_killed_worker_is_reported_and_its_pack_goes_on_next_time(tmp_path: Path) -> None:
+    out, calm = tmp_path / "k" / "quick", tmp_path / "c" / "quick"
+    shorter = ("train.steps=3000",)
+    driver = started(*LONG, *shorter, f"out={out}")
+    wait_until(lambda: checkpointed(out) and len(workers_of(out)) == 2)
+    os.kill(workers_of(out)[0], signal.SIGKILL)
+    _, stderr = driver.communicate(timeout=120)
+    assert driver.returncode == 1
+    assert "ended with code -9" in stderr
+    assert "Traceback" not in stderr
+    assert unfinished(out) > 0
+    assert finished([*LONG, *shorter, "launch=inline", f"out={out}"]) == 0
+    assert finished([*LONG, *shorter, "launch=inline", f"out={calm}"]) == 0
+    assert not differences(results(calm), results(out))
+
+
+BROKEN = """
+import torch
+
+class Moody(torch.nn.Module):
+    def __init__(self, symbols, outputs):
+        super().__init__()
+        if torch.initial_seed() == {seed}:
+            raise ValueError("not in the mood")
+        self.table = torch.nn.Parameter(torch.randn(symbols, symbols, outputs) * 0.1)
+
+    def forward(self, pairs):
+        return self.table[pairs[:, 0], pairs[:, 1]]
+"""
+
+
+@pytest.mark.parametrize("launch", ["inline", "local"])
+def test_a_run_that_raises_is_recorded_and_takes_no_other_with_it(
+    tmp_path: Path, launch: str
+) -> None:
+    from phasegrok.streams import seed_for
+
+    (tmp_path / "moody.py").write_text(BROKEN.format(seed=seed_for(1, "init")))
+    arguments = (*SHORT, "model=own", "model.name=moody:Moody", "seeds=2", "sweep.x.num=2",
+                 "sweep.y.num=2", f"launch={launch}")  # fmt: skip
+    answer = command(*arguments, "out=answer", cwd=tmp_path)
+    assert answer.returncode == 1, answer.stderr
+    out = tmp_path / "answer"
+    frame = load(out)
+    assert (frame.status == "failed").sum() == 4
+    assert (frame[frame.status == "failed"].seed == 1).all()
+    assert (frame[frame.seed == 0].status != "failed").all()
+    reports = [json.loads(path.read_text()) for path in (out / "errors").glob("*.json")]
+    assert len(reports) == 4
+    assert all("not in the mood" in report["traceback"] for report in reports)
+    assert "failed 4" in answer.stdout
+    assert (out / "phase_diagram.png").exists()
+    # Mended, only the failed runs train, and nothing is failed any more.
+    (tmp_path / "moody.py").write_text(BROKEN.format(seed=-1))
+    again = command(*arguments, "out=answer", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "4 done" in again.stdout and "4 to train" in again.stdout
+    assert (load(out).status != "failed").all()
+
+
+def test_a_directory_that_cannot_be_written_is_refused_before_training(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    answer = command(*SHORT, f"out={tmp_path / 'file' / 'out'}")
+    assert answer.returncode == 2
+    assert "cannot be written" in answer.stderr and "out=DIR" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize("launch", ["inline", "local"])
+def test_a_full_disk_is_one_message_and_what_was_written_stays(tmp_path: Path, launch: str) -> None:
+    import resource
+
+    def small_files() -> None:
+        # A file above this size fails to be written as on a full disk: with an OSError.
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (24_000, 24_000))
+
+    out = tmp_path / "quick"
+    answer = command(*SHORT, f"launch={launch}", f"out={out}", preexec_fn=small_files)
+    assert answer.returncode == 1, answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert "File too large" in answer.stderr
+    assert not list(out.rglob(".*.tmp"))
+    # With room again it ends as if nothing had happened.
+    assert finished([*SHORT, f"out={out}"]) == 0
+    assert unfinished(out) == 0
+    assert len(Store(out).rows()) == 16

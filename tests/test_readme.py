@@ -1,0 +1,147 @@
+"""Every command and every block of code in README.md and docs/ is run, or named as run elsewhere.
+
+A page is read from top to bottom in one empty folder, as a user would: ```bash and ```python blocks
+are run, a block whose fence says `file=PATH` is written there, ```text is output and is not run.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from phasegrok.store.schema import result_schema
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NAME = re.compile(r"`([^`]+)`")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+# Blocks that set up an environment or train for minutes, and what runs the same lines instead.
+RUN_ELSEWHERE = {
+    "make demo\nmake test\n": ".ci/run",
+    "python3 -m venv .venv\n"
+    ".venv/bin/python -m pip install -c constraints.txt -e .\n"
+    ".venv/bin/python -m phasegrok.sweep +sweep=wd_vs_frac\n": "make demo",
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: where it stands, its language, what else its fence says, and its text."""
+
+    where: str
+    language: str
+    fence: str
+    text: str
+
+    @property
+    def file(self) -> str | None:
+        return self.fence.partition("file=")[2] or None
+
+
+def blocks(page: Path) -> list[Block]:
+    text, found = page.read_text(), []
+    for match in BLOCK.finditer(text):
+        line = text.count("\n", 0, match.start()) + 1
+        language, _, fence = match[1].partition(" ")
+        found.append(Block(f"{page.relative_to(ROOT)}:{line}", language, fence, match[2]))
+    return found
+
+
+def run(block: Block, folder: Path) -> None:
+    """Run one block in the folder, with this interpreter's `python` and `phasegrok` first."""
+    commands = {
+        "bash": ["bash", "-euo", "pipefail", "-c", block.text],
+        "python": [sys.executable, "-c", block.text],
+    }
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        commands[block.language],
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    said = f"{block.where} ended with {done.returncode}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
+    assert done.returncode == 0, said
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_of_a_page_runs_in_order(page: Path, tmp_path: Path) -> None:
+    for block in blocks(page):
+        if block.file:
+            (tmp_path / block.file).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / block.file).write_text(block.text)
+        elif block.text not in RUN_ELSEWHERE and block.language != "text":
+            run(block, tmp_path)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_is_of_a_kind_that_is_run(page: Path) -> None:
+    for block in blocks(page):
+        written = block.file and block.language in ("yaml", "python")
+        known = written or block.language in ("bash", "python", "text")
+        assert known, f"{block.where} is {block.language!r}: it would be shown and never tried"
+
+
+def test_the_blocks_run_elsewhere_are_still_shown() -> None:
+    shown = {block.text for page in PAGES for block in blocks(page)}
+    assert set(RUN_ELSEWHERE) <= shown
+
+
+@pytest.mark.parametrize("text", RUN_ELSEWHERE)
+def test_a_block_run_elsewhere_is_run_there_line_by_line(text: str) -> None:
+    place = RUN_ELSEWHERE[text]
+    if place.startswith("make "):
+        there = dry_run(place)
+        assert f"\n{place}\n" in (ROOT / ".ci" / "run").read_text(), f".ci/run lacks {place}"
+    else:
+        there = (ROOT / place).read_text()
+    for line in text.splitlines():
+        assert re.search(rf"(^|\|\| ){re.escape(line)} *$", there, re.MULTILINE), (line, there)
+
+
+def dry_run(command: str) -> str:
+    """The commands that make would run in a fresh clone."""
+    make = [*command.split(), "--dry-run", "--always-make", "PYTHON=python3"]
+    # A make that runs these tests hands its own flags and variables on; they are not a user's.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    done = subprocess.run(make, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_of_a_page_resolves(page: Path) -> None:
+    for target in LINK.findall(page.read_text()):
+        if not target.startswith(("http://", "https://", "#")):
+            assert (page.parent / target.partition("#")[0]).exists(), f"{page.name}: {target}"
+
+
+def test_the_documented_columns_are_those_of_the_results() -> None:
+    table = (
+        (ROOT / "docs" / "results.md").read_text().partition("| column |")[2].partition("\n\n")[0]
+    )
+    documented = {
+        name for row in table.splitlines()[2:] for name in NAME.findall(row.split("|")[1])
+    }
+    families = {name.removesuffix("*") for name in documented if name.endswith(".*")}
+    plain = {name for name in documented if not name.endswith(".*")}
+    columns = set(result_schema({}).names)
+    assert plain <= columns, f"documented, but there is no such column: {plain - columns}"
+    unnamed = {name for name in columns - plain if not name.startswith(tuple(families))}
+    assert not unnamed, f"columns that docs/results.md does not name: {unnamed}"
+    assert all(any(name.startswith(family) for name in columns) for family in families)
+
+
+def test_the_first_screen_sets_everything_up_with_two_commands() -> None:
+    first = next(block for block in blocks(ROOT / "README.md") if block.language == "bash")
+    assert first.text == "make demo\nmake test\n"

@@ -1,0 +1,331 @@
+"""Tasks: what the examples are, how they are split and corrupted, and what is refused."""
+
+import itertools
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from phasegrok import InputError, tasks
+from phasegrok.tasks.operations import S3, S5, Operation, find, names, operation
+
+
+def binary(operation="x+y", p: float | None = 7, **more):
+    return {
+        "name": "binary_operation",
+        "operation": operation,
+        "p": p,
+        "pairs": "ordered",
+        "train_fraction": 0.5,
+        "label_noise": 0.0,
+        **more,
+    }
+
+
+def addition(**more):
+    return {"name": "liu2022_addition", "p": 10, "train_fraction": 45 / 55, **more}
+
+
+def s3(**more):
+    return {"name": "liu2022_s3", "train_fraction": 2 / 3, **more}
+
+
+def divide(x, y, p):
+    """The z with y z = x (mod p), found by trying all."""
+    (z,) = [z for z in range(p) if y * z % p == x]
+    return z
+
+
+# The definitions of Power et al. 2022, A.1.1, written as they stand there.
+MODULAR = {
+    "x+y": lambda x, y, p: (x + y) % p,
+    "x-y": lambda x, y, p: (x - y) % p,
+    "x*y": lambda x, y, p: (x * y) % p,
+    "x/y": divide,
+    "mixed": lambda x, y, p: divide(x, y, p) if y % 2 == 1 else (x - y) % p,
+    "x^2+y^2": lambda x, y, p: (x**2 + y**2) % p,
+    "x^2+xy+y^2": lambda x, y, p: (x**2 + x * y + y**2) % p,
+    "x^2+xy+y^2+x": lambda x, y, p: (x**2 + x * y + y**2 + x) % p,
+    "x^3+xy": lambda x, y, p: (x**3 + x * y) % p,
+    "x^3+xy^2+y": lambda x, y, p: (x**3 + x * y**2 + y) % p,
+}
+
+
+def after(x, y):
+    """The permutation x first, then y, of two tuples: i -> y[x[i]]."""
+    return tuple(y[i] for i in x)
+
+
+def inverse(x):
+    return tuple(x.index(i) for i in range(len(x)))
+
+
+GROUPS = {
+    "s5:xy": (5, after),
+    "s5:xyx^-1": (5, lambda x, y: after(after(x, y), inverse(x))),
+    "s5:xyx": (5, lambda x, y: after(after(x, y), x)),
+    "s3:xy": (3, after),
+}
+
+
+def test_every_operation_is_tested_against_its_definition():
+    assert set(MODULAR) | set(GROUPS) <= set(names())
+    assert {name for name in names() if find(name).built_in} == set(MODULAR) | set(GROUPS)
+
+
+@pytest.mark.parametrize("p", [2, 3, 7, 11])
+@pytest.mark.parametrize("name", MODULAR)
+def test_a_modular_operation_is_its_definition_in_a_major_order(name, p):
+    data = tasks.dataset(binary(name, p), seed=0)
+    ys = range(1, p) if name == "x/y" else range(p)
+    pairs = list(itertools.product(range(p), ys))
+    assert data.inputs.tolist() == [list(pair) for pair in pairs]
+    assert data.labels.tolist() == [MODULAR[name](x, y, p) for x, y in pairs]
+    assert (data.symbols, data.classes, data.outputs, data.codebook) == (p, p, p, None)
+    assert data.inputs.dtype == data.labels.dtype == np.int64
+
+
+@pytest.mark.parametrize("name", ["x+y", "x-y", "x*y", "x^3+xy^2+y"])
+def test_what_does_not_divide_needs_no_prime(name):
+    data = tasks.dataset(binary(name, 6), seed=0)
+    assert tasks.faults(binary(name, 6)) == []
+    assert data.labels.tolist() == [MODULAR[name](x, y, 6) for x, y in data.inputs.tolist()]
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_a_group_operation_is_its_definition_on_tuples(name):
+    n, definition = GROUPS[name]
+    elements = list(itertools.permutations(range(n)))
+    number = {element: k for k, element in enumerate(elements)}
+    data = tasks.dataset(binary(name, None), seed=0)
+    expected = [number[definition(x, y)] for x, y in itertools.product(elements, repeat=2)]
+    assert data.labels.tolist() == expected
+    assert data.symbols == data.classes == len(elements)
+
+
+@pytest.mark.parametrize("group", [S3, S5])
+def test_the_permutations_obey_the_group_laws(group):
+    everything = np.arange(len(group.images))
+    x, y = (axis.ravel() for axis in np.meshgrid(everything, everything, indexing="ij"))
+    z = np.random.default_rng(0).permutation(y)
+    assert set(group.product(x, y)) == set(everything)  # closed, and nothing is missed
+    assert (group.product(group.product(x, y), z) == group.product(x, group.product(y, z))).all()
+    assert (group.product(everything, 0 * everything) == everything).all()  # 0 is the identity
+    assert (group.product(group.inverse(x), x) == 0).all()
+    assert (group.product(x, y) != group.product(y, x)).any()  # and the left factor matters
+
+
+@pytest.mark.parametrize(
+    "task, examples",
+    [
+        (binary("x+y", 97), 9409),
+        (binary("x+y", 97, pairs="unordered"), 4753),
+        (binary("x/y", 97), 9312),
+        (binary("mixed", 97), 9409),
+        (binary("s5:xyx", None), 14400),
+        (binary("s3:xy", None), 36),
+        (s3(), 36),
+        (addition(), 55),
+        (addition(p=3), 6),
+    ],
+)
+def test_the_size_is_the_published_one_and_that_of_the_arrays(task, examples):
+    assert tasks.size(task) == examples
+    assert len(tasks.dataset(task, 0).inputs) == len(tasks.dataset(task, 0).labels) == examples
+
+
+def test_unordered_pairs_come_once_each_in_combinations_order():
+    data = tasks.dataset(binary("x*y", 7, pairs="unordered"), seed=0)
+    pairs = list(itertools.combinations_with_replacement(range(7), 2))
+    assert data.inputs.tolist() == [list(pair) for pair in pairs]
+    assert data.labels.tolist() == [x * y % 7 for x, y in pairs]
+
+
+def test_liu_addition_is_the_plain_sum_with_a_vector_for_each():
+    data = tasks.dataset(addition(), seed=3)
+    assert (data.inputs[:, 0] <= data.inputs[:, 1]).all()
+    assert (data.labels == data.inputs.sum(axis=1)).all()
+    assert (data.symbols, data.classes, data.outputs) == (10, 19, 30)
+    assert data.codebook is not None and data.codebook.shape == (19, 30)
+    assert tasks.train_size(addition()) == 45
+    assert tasks.dataset(addition(targets="classes"), 3).outputs == 19
+
+
+def test_liu_s3_composes_as_b_of_a():
+    data = tasks.dataset(s3(), seed=3)
+    elements = list(itertools.permutations(range(3)))
+    for (a, b), label in zip(data.inputs.tolist(), data.labels.tolist(), strict=True):
+        assert elements[label] == tuple(elements[b][i] for i in elements[a])
+    assert (data.classes, data.outputs, tasks.train_size(s3())) == (6, 30, 24)
+
+
+def test_the_codebook_follows_the_runs_seed_unless_it_has_its_own():
+    def book(task, seed):
+        found = tasks.dataset(task, seed).codebook
+        assert found is not None
+        return found
+
+    assert (book(s3(), 1) == book(s3(), 1)).all()
+    assert (book(s3(), 1) != book(s3(), 2)).all()
+    assert (book(s3(target_seed=1), 2) == book(s3(), 1)).all()
+    assert tasks.differs_per_seed(s3()) and tasks.differs_per_seed(addition(target_seed=None))
+    for task in (s3(target_seed=0), addition(targets="classes"), binary()):
+        assert not tasks.differs_per_seed(task)
+    assert tasks.has_codebook(s3(target_seed=0)) and not tasks.has_codebook(binary())
+
+
+def test_a_dataset_is_built_once_and_cannot_be_changed():
+    task = binary("s5:xy", None)
+    assert tasks.dataset(task, 0) is tasks.dataset({**task, "train_fraction": 0.2}, 1)
+    with pytest.raises(ValueError, match="read-only"):
+        tasks.dataset(task, 0).labels[0] = 1
+    with pytest.raises(ValueError, match="read-only"):
+        tasks.split(task, 0)[0] = 1
+
+
+def test_splits_are_nested_over_the_train_fraction_and_differ_per_seed():
+    small = tasks.split(binary(p=23, train_fraction=0.2), split_seed=1)
+    large = tasks.split(binary(p=23, train_fraction=0.7), split_seed=1)
+    assert len(small) == round(0.2 * 529) and len(large) == round(0.7 * 529)
+    assert (large[: len(small)] == small).all()
+    assert len(set(large.tolist())) == len(large) and large.min() >= 0 and large.max() < 529
+    other = tasks.split(binary(p=23, train_fraction=0.7), split_seed=2)
+    assert (large != other).any()
+
+
+@pytest.mark.parametrize("noise, corrupted", [(0.0, 0), (0.1, 26), (0.35, 92), (0.9, 237)])
+def test_label_noise_touches_exactly_its_share_of_the_training_labels(noise, corrupted):
+    task = binary(p=23, label_noise=noise)
+    data, train = tasks.dataset(task, 0), tasks.split(task, 0)
+    assert int(noise * len(train)) == corrupted
+    labels = tasks.noisy_labels(task, data, train, seed=5)
+    spared = np.setdiff1d(np.arange(529), train[:corrupted])
+    assert (labels[spared] == data.labels[spared]).all()
+    # A drawn class is the true one once in 23 times.
+    changed = np.count_nonzero(labels != data.labels)
+    assert 0.8 * corrupted <= changed <= corrupted
+    assert labels.min() >= 0 and labels.max() < 23
+
+
+def test_more_label_noise_keeps_what_less_noise_changed():
+    data, train = tasks.dataset(binary(p=23), 0), tasks.split(binary(p=23), 0)
+    some = tasks.noisy_labels(binary(p=23, label_noise=0.2), data, train, seed=5)
+    more = tasks.noisy_labels(binary(p=23, label_noise=0.6), data, train, seed=5)
+    first = train[: int(0.2 * len(train))]
+    assert (some[first] == more[first]).all()
+    assert (more != tasks.noisy_labels(binary(p=23, label_noise=0.6), data, train, seed=6)).any()
+
+
+def test_corrupted_classes_are_drawn_uniformly():
+    task = binary(p=97, label_noise=0.99, train_fraction=0.99)
+    data, train = tasks.dataset(task, 0), tasks.split(task, 0)
+    drawn = tasks.noisy_labels(task, data, train, seed=0)[train[: int(0.99 * len(train))]]
+    counts = np.bincount(drawn, minlength=97)
+    assert abs(counts - counts.mean()).max() < 5 * np.sqrt(counts.mean())
+
+
+def test_every_fault_of_a_task_is_reported_at_once():
+    faults = tasks.faults(binary("x/y", 22, pairs="unordered", train_fraction=1.5, label_noise=1))
+    told = "\n".join(faults)
+    assert len(faults) == 4
+    assert "task.p = 22: x/y divides, so p must be prime; nearest: 19 or 23" in told
+    assert "task.train_fraction = 1.5: must be a number between 0 and 1" in told
+    assert "task.label_noise = 1: must be a number from 0 up to" in told
+    assert "task.pairs = unordered: x/y is not symmetric" in told
+
+
+@pytest.mark.parametrize(
+    "task, words",
+    [
+        ({"train_fraction": 0.5}, ["task.name is missing", "liu2022_s3"]),
+        (
+            {**binary(), "name": "binary_op"},
+            ["task.name = binary_op", "did you mean binary_operation"],
+        ),
+        (binary("x+z"), ["task.operation = x+z", "did you mean x+y?"]),
+        (binary("qqq"), ["task.operation = qqq", "s5:xyx^-1", "module:function"]),
+        (binary("s5:xyx-1", None), ["task.operation = s5:xyx-1", "did you mean s5:xyx^-1?"]),
+        (binary("s5:xz", None), ["task.operation = s5:xz", "did you mean s5:xy?"]),
+        (binary(p=1), ["task.p = 1", ">= 2"]),
+        (binary(p=2.0), ["task.p = 2.0", "whole number"]),
+        (binary(p=True), ["task.p = True", "whole number"]),
+        (binary(p=None), ["task.p is missing", "x+y"]),
+        (binary("mixed", 9), ["task.p = 9", "7 or 11"]),
+        (binary("x/y", 4), ["task.p = 4", "3 or 5"]),
+        (binary("s5:xy", 5), ["task.p = 5", "120 symbols", "leave p null"]),
+        (binary("x-y", pairs="unordered"), ["not symmetric", "use ordered"]),
+        (binary("s3:xy", None, pairs="unordered"), ["not symmetric", "use ordered"]),
+        (binary(pairs="both"), ["task.pairs = both", "ordered, unordered"]),
+        (binary(train_fraction=0), ["task.train_fraction = 0:", "between 0 and 1"]),
+        (binary(train_fraction=float("nan")), ["task.train_fraction = nan"]),
+        (binary(train_fraction=None), ["task.train_fraction is missing"]),
+        (binary(train_fraction=0.001), ["leaves no training example of 49", "1 to 48"]),
+        (binary(train_fraction=0.999), ["leaves no validation example of 49", "1 to 48"]),
+        (binary(label_noise=-0.1), ["task.label_noise = -0.1"]),
+        (binary(target_dim=3), ["task.target_dim = 3", "takes no such key"]),
+        (s3(target_dim=0), ["task.target_dim = 0", ">= 1"]),
+        (addition(targets="vector"), ["task.targets = vector", "vectors, classes"]),
+        (binary("no_such_module:f"), ["no_such_module:f", "No module named"]),
+        (binary("math:no_such"), ["math:no_such", "no attribute"]),
+        (binary("math:pi"), ["math:pi", "float"]),
+        (binary("operator:truediv"), ["operator:truediv", "raised TypeError"]),
+    ],
+)
+def test_a_fault_names_the_key_the_value_and_what_is_allowed(task, words):
+    (fault,) = tasks.faults(task)
+    for word in words:
+        assert word in fault
+
+
+@pytest.mark.parametrize("task", [binary(), binary("s5:xy", None), addition(), s3(p=None)])
+def test_a_right_task_has_no_fault(task):
+    assert tasks.faults(task) == []
+
+
+@pytest.mark.parametrize("name", [*MODULAR, *GROUPS])
+def test_unordered_pairs_are_allowed_for_the_symmetric_operations_alone(name):
+    symmetric = {"x+y", "x*y", "x^2+y^2", "x^2+xy+y^2"}
+    task = binary(name, None if name in GROUPS else 11, pairs="unordered")
+    assert (tasks.faults(task) == []) == (name in symmetric)
+
+
+def test_a_users_operation_runs_by_its_import_path(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "their_tasks.py").write_text(
+        "import numpy as np\n"
+        "import phasegrok\n"
+        "def largest(x, y, p):\n    return np.maximum(x, y)\n"
+        "@phasegrok.operation('halves', y_nonzero=True)\n"
+        "def halves(x, y, p):\n    return x // y\n"
+        "def too_large(x, y, p):\n    return x + y\n"
+        "def too_few(x, y, p):\n    return x[1:]\n"
+        "def fractions(x, y, p):\n    return x / 2\n"
+    )
+    data = tasks.dataset(binary("their_tasks:largest", 5, pairs="unordered"), seed=0)
+    assert tasks.faults(binary("their_tasks:largest", 5, pairs="unordered")) == []
+    assert data.labels.tolist() == data.inputs.max(axis=1).tolist()
+
+    by_path, by_name = binary("their_tasks:halves", 5), binary("halves", 5)
+    assert tasks.size(by_path) == tasks.size(by_name) == 20  # what its decorator said holds
+    assert tasks.dataset(by_path, 0) is tasks.dataset(by_name, 0)
+
+    for name, words in [
+        ("too_large", "gives 5 for x = 1, y = 4; labels must be 0 to 4"),
+        ("too_few", "must give 25 whole numbers for 25 pairs, gave int64 of shape [24]"),
+        ("fractions", "gave float64"),
+    ]:
+        (fault,) = tasks.faults(binary(f"their_tasks:{name}", 5))
+        assert fault.startswith(f"task.operation = their_tasks:{name}: ") and words in fault
+
+
+def test_a_name_can_be_taken_once():
+    with pytest.raises(InputError, match="'x\\+y' exists already"):
+        operation("x+y")(lambda x, y, p: x)
+    assert isinstance(find("x+y"), Operation) and find("x+y").built_in
+
+
+def test_tasks_load_without_torch():
+    code = "import sys, phasegrok.tasks; print('torch' in sys.modules, 'pandas' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["False", "False"]
