@@ -113,10 +113,9 @@ def _collect(options: argparse.Namespace) -> int:
     from phasegrok.store import Store
 
     store = Store(options.directory)
-    config = store.config()
-    failed = launch.collect(store, config, [row["run_id"] for row in store.plan()])
-    print(store.results_file)
-    return FAILED if failed else OK
+    rows = launch.collect(store)
+    print(f"{len(rows)} of {len(store.plan())} runs are in {store.results_file}")
+    return FAILED if any(row["status"] == "failed" for row in rows) else OK
 
 
 if __name__ == "__main__":

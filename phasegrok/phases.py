@@ -121,7 +121,7 @@ CLASSIFY_COLUMNS = (
 )
 
 
-def _with_none(column: pd.Series) -> list[Any]:
+def _with_none(column: Any) -> list[Any]:
     """The values of a column, with None for whatever kind of null its type has."""
     return column.astype(object).where(column.notna(), None).tolist()
 
@@ -130,7 +130,7 @@ def phase_of(row: Mapping[str, Any], rule: Rule) -> str:
     """The phase of one row, given as a mapping with the columns that `classify` names."""
     if row["status"] == "failed" or not _reached(row["steps"]):
         return UNDECIDED
-    own_budget = row.get("budget")
+    own_budget: Any = row.get("budget")
     budget = rule.budget or (int(own_budget) if _reached(own_budget) else int(row["steps"]))
     try:
         train_step = _crossing(row, "train", rule.train_accuracy, budget)
@@ -173,9 +173,9 @@ def cell_table(frame: pd.DataFrame, by: Sequence[str], phase: str = "phase") -> 
     import pandas as pd
 
     failed = frame["status"].eq("failed") if "status" in frame else pd.Series(False, frame.index)
-    marked = frame.assign(_failed=failed)
+    cells: Any = frame.assign(_failed=failed).groupby(list(by), sort=True, dropna=False)
     records = []
-    for values, cell in marked.groupby(list(by), sort=True, dropna=False):
+    for values, cell in cells:
         counts = {name: int((cell[phase] == name).sum()) for name in PHASES}
         known, broken = sum(counts.values()), int(cell["_failed"].sum())
         tied = leaders(counts)

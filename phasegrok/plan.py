@@ -56,10 +56,9 @@ class Plan:
     packs: tuple[PackPlan, ...]
     done: int
     reused: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
-
-    @property
-    def run_order(self) -> list[str]:
-        return [run.run_id for run in self.runs]
+    # Censored runs that a larger budget takes further: from their kept state, or from the start.
+    continued: int = 0
+    anew: int = 0
 
 
 def prepare(config: Config) -> Plan:
@@ -86,13 +85,18 @@ def _plan(config: Config, store: Store) -> Plan:
     if store.exists():
         refuse_another_sweep(store, config)
     asked = Asked.of(config)
-    answered = answered_ids(store, asked) if store.exists() else set()
+    rows = store.rows(_ANSWER_COLUMNS).to_pylist() if store.exists() else []
+    answered = {row["run_id"] for row in rows if asked.answered_by(row)}
     missing = [run for run in runs if run.run_id not in answered]
     reused = _reusable(config, store, asked, {run.run_id for run in missing})
     found = {row["run_id"] for rows in reused.values() for row in rows}
     missing = [run for run in missing if run.run_id not in found]
     packs = _packs(missing, config, store)
-    return Plan(config, store, runs, packs, len(runs) - len(missing) - len(found), reused)
+    done = len(runs) - len(missing) - len(found)
+    ids = {run.run_id for run in missing}
+    further = [row["kept_state"] for row in rows if row["run_id"] in ids and asked.extends(row)]
+    continued = sum(state is not None for state in further)
+    return Plan(config, store, runs, packs, done, reused, continued, len(further) - continued)
 
 
 # ------------------------------------------------------------------------ what is already known
@@ -127,6 +131,10 @@ class Asked:
         if row["status"] == "decided" and not self.stops and row["steps"] < self.budget:
             return False
         return phases.phase_of({**row, "budget": self.budget}, self.rule) != phases.UNDECIDED
+
+    def extends(self, row: Mapping[str, Any]) -> bool:
+        """Whether the row's run was followed to the end of a smaller budget than asked now."""
+        return row["status"] == "finished" and row["budget"] < self.budget
 
 
 _ANSWER_COLUMNS = (*phases.CLASSIFY_COLUMNS, "run_id", "kept_state")
@@ -351,6 +359,13 @@ def describe(planned: Plan) -> str:
     counts = f"{len(planned.runs)} runs: {planned.done} done, "
     lines.append(counts + f"{sum(map(len, planned.reused.values()))} reused, {missing} to train")
     lines += [f"  {len(rows)} rows from {source}" for source, rows in planned.reused.items()]
+    if planned.continued:
+        lines.append(f"  {planned.continued} censored runs go on from their kept states")
+    if planned.anew:
+        lines.append(
+            f"  {planned.anew} censored runs train anew: their states were not kept "
+            "(train.keep_state=true keeps them)"
+        )
     if planned.packs:
         widths = sorted({pack.width for pack in planned.packs})
         steps = sum(pack.run_steps for pack in planned.packs)

@@ -26,6 +26,7 @@ class Progress:
         self.run_steps = 0
         self.began = time.monotonic()
         self._heard = False
+        self._ended: float | None = None
         self._line_at = self.began + 1.0
         self._bar: tqdm[Any] | None = None
         if self.stream.isatty():
@@ -50,18 +51,24 @@ class Progress:
             self._print_line()
 
     def close(self) -> None:
+        """Training has ended; the clock stops."""
+        self._ended = time.monotonic()
         if self._bar is not None:
             self._bar.close()
 
     def rate(self) -> float:
         """Run-steps per second since training began."""
-        return self.run_steps / max(time.monotonic() - self.began, 1e-9)
+        return self.run_steps / max(self.seconds(), 1e-9)
+
+    def seconds(self) -> float:
+        """Seconds from the beginning of training until now, or until it ended."""
+        return (self._ended or time.monotonic()) - self.began
 
     def eta(self) -> float | None:
         """Seconds to go if the runs left take what the runs so far took; None before the first."""
         if not self.done:
             return None
-        return (time.monotonic() - self.began) / self.done * (self.total - self.done)
+        return self.seconds() / self.done * (self.total - self.done)
 
     def _state(self) -> str:
         eta = self.eta()

@@ -13,9 +13,9 @@ import torch
 
 from phasegrok.cells import Config, Run
 from phasegrok.engine import Mode, Outcome, Pack, Watch, cpu_numerics
+from phasegrok.rows import result_row, watch
 from phasegrok.store import Store, write_whole
 from phasegrok.store.schema import OUTCOME
-from phasegrok.worker import result_row, watch
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def ask(composed: Config) -> int:
-    """Answers one checked configuration: makes the plan, shows it, and carries it out."""
+def ask(composed: Config, arguments: Sequence[str] = ()) -> int:
+    """Answers one checked configuration: makes the plan, shows it, and carries it out.
+
+    Args:
+        arguments: those of the command, which an interrupted sweep names as the way to go on.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        InputError: the output directory holds another sweep, or cannot be written.
+    """
     from phasegrok import plan
 
     planned = plan.prepare(composed)
@@ -60,7 +70,7 @@ def ask(composed: Config) -> int:
         return OK
     from phasegrok import launch
 
-    return launch.run(planned)
+    return launch.run(planned, arguments)
 
 
 def _answer(options: argparse.Namespace) -> int:
@@ -84,7 +94,7 @@ def _answer(options: argparse.Namespace) -> int:
             config.check(shown, options.overrides)
         return OK
     config.check(composed, options.overrides)
-    return ask(composed)
+    return ask(composed, options.given)
 
 
 def listing(config_dir: str | None = None) -> str:
@@ -130,6 +140,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--package", "-p")
     parser.add_argument("--info", "-i", nargs="?", const="all")
     options = parser.parse_intermixed_args(list(arguments))
+    options.given = list(arguments)
     switches = ("help", "hydra_help", "resolve", "shell_completion")
     options.flags = [f"--{name.replace('_', '-')}" for name in switches if getattr(options, name)]
     for name in ("cfg", "package", "info"):

@@ -127,7 +127,7 @@ CASES = (
         group="embedding",
         clip=0.1,
         group_keys=("weight_decay",),
-    ),  # fmt: skip
+    ),
     Case("liu2022 matrix", "s3", "mse", "sgd", 0.5, noise=True),
     Case("transformer power", "x+y", "cross_entropy", "adamw", 0.01, batch_size=12, warmup=True),
     Case("transformer power", "x-y", "cross_entropy", "sgd", 0.05, clip=1.0),
@@ -142,7 +142,7 @@ NEVER_STOP = Watch(stop_train=None, stop_val=None)
 
 
 def lanes(case: Case, count: int = 3, *, steps: int = 50, **train: Any) -> list[Run]:
-    """Runs for one pack; `train` replaces settings of the train section (eval_every, dtype, ...)."""
+    """Runs for one pack; `train` sets keys of the train section (eval_every, dtype, ...)."""
     return [run(_config(case, lane, {"steps": steps, **train})) for lane in range(count)]
 
 
@@ -150,11 +150,16 @@ def run(config: Config) -> Run:
     return Run(run_id(config), config, {}, {})
 
 
+def spread(lane: int) -> float:
+    """From 0 towards 1, different for every lane, so that any number of lanes trains sensibly."""
+    return lane / (lane + 3)
+
+
 def _config(case: Case, lane: int, train: Mapping[str, Any]) -> Config:
-    noise = 0.2 + 0.05 * lane if case.noise else 0.0
+    noise = 0.2 + 0.3 * spread(lane) if case.noise else 0.0
     return {
         "task": {**TASKS[case.task], "label_noise": noise},
-        "model": {**MODELS[case.model], "init_scale": 1.1 + 0.1 * lane},
+        "model": {**MODELS[case.model], "init_scale": 1.1 + 0.5 * spread(lane)},
         "optim": _optim(case, lane),
         "train": {
             "batch_size": case.batch_size,
@@ -165,23 +170,24 @@ def _config(case: Case, lane: int, train: Mapping[str, Any]) -> Config:
             **train,
         },
         "seed": lane,
-        "split_seed": 10 + lane,
+        "split_seed": 100 + lane,
     }
 
 
 def _optim(case: Case, lane: int) -> dict[str, Any]:
-    lr = case.lr * (1 + 0.1 * lane)
-    decay = (1.0 if case.optim == "adamw" else 1e-3) * (1 + 0.5 * lane)
+    far = spread(lane)
+    lr = case.lr * (1 + 0.5 * far)
+    decay = (1.0 if case.optim == "adamw" else 1e-3) * (1 + 2 * far)
     own = {"lr": 0.7 * lr, "weight_decay": 2 * decay}
     return {
         "name": case.optim,
         "lr": lr,
         "weight_decay": decay,
-        "betas": [0.9 - 0.02 * lane, 0.98 - 0.01 * lane],
-        "eps": 1e-8 * (1 + lane),
-        "momentum": 0.9 - 0.1 * lane,
+        "betas": [0.9 + 0.09 * far, 0.98 + 0.019 * far],
+        "eps": 1e-8 * (1 + far),
+        "momentum": 0.9 - 0.5 * far,
         "warmup_steps": 4 + 3 * lane if case.warmup else 0,
-        "clip_norm": None if case.clip is None else case.clip * (1 + 0.5 * lane),
+        "clip_norm": None if case.clip is None else case.clip * (1 + 2 * far),
         "groups": {case.group: {key: own[key] for key in case.group_keys}} if case.group else {},
     }
 

@@ -8,9 +8,11 @@ steps are in data/liu2022.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +21,7 @@ from torch import Tensor, nn
 
 import phasegrok
 from phasegrok import cells
-from phasegrok.engine import Given
+from phasegrok.engine import Given, Mode, Outcome, Pack, Watch, cpu_numerics, outcomes
 
 DATA = Path(__file__).parent / "data" / "liu2022"
 
@@ -27,9 +29,12 @@ DATA = Path(__file__).parent / "data" / "liu2022"
 BUDGET = 100_000
 NEVER = BUDGET - 1
 
+NAN = float("nan")
+
 WIDTH, TARGET_DIM = 200, 30
 
 Cell = tuple[float, float]
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -117,61 +122,100 @@ def published(figure: str) -> pd.DataFrame:
     )
 
 
-def find(frame: pd.DataFrame, cell: Cell) -> pd.Series:
-    """The row of a cell; its learning rate may be given with two digits (the grid has 5/decade)."""
+def rows_of(figure: str) -> list[Row]:
+    """The rows of `published` as dictionaries."""
+    columns = published(figure)
+    lines = zip(*(columns[name].tolist() for name in columns), strict=True)
+    return [dict(zip(columns, line, strict=True)) for line in lines]
+
+
+def find(figure: str, cell: Cell) -> Row:
+    """The published row of a cell; two digits of its learning rate will do."""
     lr, weight_decay = cell
-    near = (frame["optim.lr"] / lr - 1).abs() < 0.05
-    rows = frame[near & (frame["optim.weight_decay"] == weight_decay)]
-    if len(rows) != 1:
-        raise KeyError(f"{len(rows)} published cells at lr {lr:g}, weight decay {weight_decay:g}")
-    return rows.iloc[0]
+    (row,) = (
+        row
+        for row in rows_of(figure)
+        if abs(row["optim.lr"] / lr - 1) < 0.05 and row["optim.weight_decay"] == weight_decay
+    )
+    return row
 
 
 def replay(
-    figure: str, chosen: Sequence[Cell], *, steps_if_never: int = 1000, lanes: int = 6
-) -> pd.DataFrame:
+    figure: str,
+    chosen: Iterable[Cell],
+    *,
+    steps_if_never: int = 1000,
+    lanes: int = 6,
+    compiled: bool = False,
+) -> Iterator[Row]:
     """Train published cells again in one pack of `lanes` lanes, each until it is decided.
 
     Args:
         chosen: (learning rate, weight decay) of the decoder.
         steps_if_never: steps to follow a cell that never crossed both thresholds.
 
-    Returns:
-        The rows of `published` with our `train`, `val` and `trained` (steps done) beside them.
+    Yields:
+        As cells end, their rows of `published` with `our_train_step`, `our_val_step` (NaN: never)
+        and `our_steps` (done).
     """
-    known, given = published(figure), FIGURES[figure].draw()
-    rows = [find(known, cell) for cell in chosen]
-    budgets = [steps_to_follow(row, steps_if_never) for row in rows]
-    sweep_runs = phasegrok.runs(FIGURES[figure].sweep)
-    runs = [_run(sweep_runs, row, steps) for row, steps in zip(rows, budgets, strict=True)]
+    sweep_runs, rows = phasegrok.runs(FIGURES[figure].sweep), {}
+    for row in (find(figure, cell) for cell in chosen):
+        run = _run(sweep_runs, row, steps_to_follow(row, steps_if_never))
+        rows[run.run_id] = (run, row)
     # Longest first, so that no lane is left alone at the end.
-    order = sorted(runs, key=lambda run: -run.config["train"]["steps"])
-    result = phasegrok.train(
-        order,
-        lanes=lanes,
+    runs = sorted((run for run, _ in rows.values()), key=lambda run: -run.config["train"]["steps"])
+    given = FIGURES[figure].draw()
+    pack = Pack(
+        runs,
+        Mode(min(lanes, len(runs)), compiled),
+        Watch(points_per_decade=1),
         given={run.run_id: given for run in runs},
-        rule=phasegrok.Rule(gap=1000),
-        curve_points_per_decade=1,
-    ).set_index("run_id")
-    result = result.loc[[run.run_id for run in runs]]
-    ours = {"train": "train_step", "val": "val_step", "trained": "steps"}
-    table = pd.DataFrame(rows).reset_index(drop=True)
-    return table.assign(**{name: result[column].to_numpy(float) for name, column in ours.items()})
+    )
+    with cpu_numerics():
+        for outcome in outcomes(pack):
+            if outcome.error is not None:
+                raise RuntimeError(outcome.error)
+            yield rows[outcome.run.run_id][1] | _ours(outcome)
 
 
-def steps_to_follow(row: pd.Series, steps_if_never: int) -> int:
+def _ours(outcome: Outcome) -> Row:
+    train_step, val_step = outcome.row["train_step"], outcome.row["val_step"]
+    return {
+        "our_train_step": NAN if train_step is None else train_step,
+        "our_val_step": NAN if val_step is None else val_step,
+        "our_steps": outcome.row["steps"],
+    }
+
+
+def steps_to_follow(row: Row, steps_if_never: int) -> int:
     """Enough to see both crossings of a published cell, 5 % late if need be."""
-    last = max(row["train_step"], row["val_step"])
-    never = np.isnan(row["train_step"]) or np.isnan(row["val_step"])
-    return steps_if_never if never else int(1.05 * last) + 10
+    steps = row["train_step"], row["val_step"]
+    return steps_if_never if any(map(math.isnan, steps)) else int(1.05 * max(steps)) + 10
 
 
-def _run(sweep_runs: Sequence[cells.Run], row: pd.Series, steps: int) -> cells.Run:
+def deviation(row: Row) -> float:
+    """The larger relative difference of our two crossings from the published ones.
+
+    0 where both are never, infinite where one is (for a published never: as far as followed).
+    """
+    return max(
+        _relative(row["our_train_step"], row["train_step"]),
+        _relative(row["our_val_step"], row["val_step"]),
+    )
+
+
+def _relative(ours: float, published: float) -> float:
+    if math.isnan(ours) or math.isnan(published):
+        return 0.0 if math.isnan(ours) and math.isnan(published) else math.inf
+    return abs(ours / published - 1)
+
+
+def _run(sweep_runs: Sequence[cells.Run], row: Row, steps: int) -> cells.Run:
     """The run of the shipped sweep at a published cell, with a budget of its own."""
     (run,) = (
         run
         for run in sweep_runs
-        if np.isclose(run.cell["optim.lr"], row["optim.lr"], rtol=1e-9)
+        if math.isclose(run.cell["optim.lr"], row["optim.lr"], rel_tol=1e-9)
         and run.cell["optim.weight_decay"] == row["optim.weight_decay"]
     )
     return replace(run, config=cells.replaced(run.config, {"train.steps": steps}))

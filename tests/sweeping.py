@@ -22,13 +22,15 @@ from phasegrok.store.schema import PROVENANCE
 FORK = multiprocessing.get_context("fork")
 
 
-def command(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+def command(
+    *arguments: str, timeout: float = 600, **options: Any
+) -> subprocess.CompletedProcess[str]:
     """`python -m phasegrok.sweep ARGUMENTS`, its output captured."""
     return subprocess.run(
         [sys.executable, "-m", "phasegrok.sweep", *arguments],
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=timeout,
         **options,
     )
 

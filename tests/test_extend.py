@@ -11,8 +11,8 @@ from phasegrok import engine
 from tests.sweeping import FORK, command, differences, finished, results
 
 # 4 x 2 cells, 1 seed; small enough that every case is a second.
-TINY = ("+sweep=quick", "launch=inline", "seeds=1", "sweep.y.num=2", "train.steps=100")
-PROGRESS_OF_STEPS = "train.eval_every=20"
+TINY = ("+sweep=quick", "launch=inline", "seeds=1", "train.steps=100",
+        "sweep.y.num=2", "sweep.y.low=0.3", "sweep.y.high=3")  # fmt: skip
 
 
 def trained(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:

@@ -16,7 +16,8 @@ from tests.sweeping import command, differences, finished, results, started, unf
 
 # Long enough to be interrupted, and stopping nowhere early.
 LONG = ("+sweep=quick", "launch=local", "launch.workers=2", "seeds=2", "train.steps=20000",
-        "train.stop_when_decided=false", "launch.checkpoint_s=0.2", "launch.flush_s=0.2")  # fmt: skip
+        "train.stop_when_decided=false", "launch.checkpoint_s=0.2", "launch.flush_s=0.2",
+        "train.compile=false")  # fmt: skip
 SHORT = ("+sweep=quick", "seeds=1", "train.steps=100")
 
 
@@ -72,7 +73,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(tmp_path: Path) -> None
     driver = started(*LONG, f"out={out}", start_new_session=True)
     wait_until(lambda: checkpointed(out))
     os.killpg(driver.pid, signal.SIGINT)  # as a terminal does: to the driver and its workers
-    stdout, stderr = driver.communicate(timeout=60)
+    _, stderr = driver.communicate(timeout=60)
     assert driver.returncode == 130, stderr
     assert "Traceback" not in stderr
     assert f"kept in {out}" in stderr

@@ -25,6 +25,11 @@ NO_MULTIRUN = (
     "and set its axes with sweep.x, sweep.y (e.g. sweep.x.num=41) and its replicates with seeds=5"
 )
 
+NO_HEADER = (
+    "sweep.sweep: the sweep's file must begin with the line '# @package _global_', because its "
+    "keys are those of the whole configuration"
+)
+
 
 def compose(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -> Config:
     """The configuration that the command would use, as a plain dictionary, not checked yet.
@@ -204,6 +209,8 @@ def _in_one_line(error: Exception) -> str:
     if ambiguous:
         key, _, value = _as_given(ambiguous[1]).partition("=")
         return f"{key}={value}: several values are a list: {key}=[{value}]"
+    if "@sweep." in text:
+        return NO_HEADER
     # OmegaConf appends the key and the type of what it was reading.
     message, _, where = text.partition(" full_key: ")
     key = f"{where.split()[0]}: " if where else ""

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from phasegrok import cells
 from phasegrok.cells import Config
 from phasegrok.config import single
+from phasegrok.config.composing import NO_HEADER
 from phasegrok.config.words import leaves, meant, shown
 
 # Axes whose values can only be judged together: same section, or one that reads the other.
 JUDGED_TOGETHER = ({"task"}, {"model"}, {"train"}, {"task", "train"}, {"model", "optim"})
 MOST_PAIRS = 10_000
 MOST_VALUES_NAMED = 3
-
-NO_HEADER = (
-    "sweep.sweep: the sweep's file must begin with the line '# @package _global_', because its "
-    "keys are those of the whole configuration"
-)
+MOST_RUNS = 1_000_000
 
 Changes = dict[str, Any]
 
@@ -34,7 +33,11 @@ def faults(config: Config) -> list[str]:
     named = [fault for fault in single.typed(config) if _is_of_sweep(fault)]
     mistyped = {single.key_of(fault) for fault in named}
     axes = cells.axes(sweep)
-    typed = {name: axis for name, axis in axes.items() if not _under(f"sweep.{name}", mistyped)}
+    typed = {
+        name: axis
+        for name, axis in axes.items()
+        if not any(single.is_below(key, f"sweep.{name}") for key in mistyped)
+    }
     of_axes = _axis_faults(config, typed)
     named += itertools.chain(*of_axes.values())
     sound: dict[str, Any] = {name: axis for name, axis in typed.items() if not of_axes[name]}
@@ -44,13 +47,13 @@ def faults(config: Config) -> list[str]:
         sound["zip"] = None if of_zip else sweep.get("zip")
     # The sound axes still span a grid, and the values on it are judged all the same.
     found = _cell_faults({**config, "sweep": sound})
-    if not named and not any("optim." in fault for fault in found):
-        found += _overdecay(config)
+    if not named and not any("optim." in fault or "seeds" in fault for fault in found):
+        found += _size_faults(config) or _overdecay(config)
     return [*found, *named]
 
 
 def _is_of_sweep(fault: str) -> bool:
-    return single.key_of(fault).partition(".")[0] == "sweep"
+    return single.is_below(single.key_of(fault), "sweep")
 
 
 # ----------------------------------------------------------------------------------------- axes
@@ -69,10 +72,6 @@ def _axis_faults(config: Config, axes: Mapping[str, Any]) -> dict[str, list[str]
                 "a key can be swept once"
             )
     return found
-
-
-def _under(section: str, keys: set[str]) -> bool:
-    return any(key == section or key.startswith(f"{section}.") for key in keys)
 
 
 def _param_faults(config: Config, name: str, param: str) -> list[str]:
@@ -144,10 +143,10 @@ def _has_logarithm(value: Any) -> bool:
 
 
 def _double_faults(where: str, values: Sequence[Any]) -> list[str]:
-    doubled = [value for i, value in enumerate(values) if value in values[:i]]
+    doubled = [value for value, times in Counter(values).items() if times > 1]
     if not doubled:
         return []
-    named = ", ".join(dict.fromkeys(shown(value) for value in doubled))
+    named = ", ".join(shown(value) for value in doubled)
     return [f"{where} has the value {named} more than once; every value of an axis must differ"]
 
 
@@ -161,6 +160,18 @@ def _zip_faults(sweep: Mapping[str, Any]) -> list[str]:
         told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
         return [f"sweep.zip = {shown(together)}: zipped axes need equally many values, but {told}"]
     return []
+
+
+def _size_faults(config: Config) -> list[str]:
+    """A slip of the keyboard should not fill the memory."""
+    sweep, axes = config["sweep"], cells.axes(config["sweep"])
+    lengths = [len(cells.axis_values(axes[group[0]])) for group in cells.zipped(sweep)]
+    seeds = config["seeds"] if isinstance(config["seeds"], int) else len(config["seeds"])
+    runs = seeds * math.prod(lengths)
+    if runs <= MOST_RUNS:
+        return []
+    told = " x ".join(str(length) for length in lengths)
+    return [f"the sweep has {runs:,} runs ({told} cells, {seeds} seeds); at most {MOST_RUNS:,}"]
 
 
 # ---------------------------------------------------------------------------------------- cells

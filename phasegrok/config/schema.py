@@ -94,7 +94,9 @@ class Launch(_Section):
     workers: Literal["auto"] | Count = Field(description=AUTO_OR_COUNT)
     device: Literal["auto", "cpu", "cuda"] = Field(description="auto, cpu or cuda")
     flush_s: float = Field(ge=0, description="a number of seconds >= 0 (0: at every evaluation)")
-    checkpoint_s: float = Field(ge=0, description="a number of seconds >= 0 (0: at every evaluation)")
+    checkpoint_s: float = Field(
+        ge=0, description="a number of seconds >= 0 (0: at every evaluation)"
+    )
 
 
 class Axis(_Section):
@@ -102,7 +104,7 @@ class Axis(_Section):
     values: list[Scalar] | None = Field(None, description="a list of numbers or words")
     low: float | None = Field(None, description="a number")
     high: float | None = Field(None, description="a number")
-    num: int | None = Field(None, ge=1, description="a whole number >= 1")
+    num: int | None = Field(None, ge=1, le=10_000, description="a whole number from 1 to 10000")
     scale: Literal["linear", "log"] = Field("linear", description="linear or log")
     zero: bool = Field(False, description="true or false")
 

@@ -42,6 +42,11 @@ def key_of(fault: str) -> str:
     return fault.split(" ", 1)[0]
 
 
+def is_below(key: str, section: str) -> bool:
+    """Whether a dotted key is a section's, or is the section itself."""
+    return key == section or key.startswith(f"{section}.")
+
+
 # ---------------------------------------------------------------------------------------- types
 
 
@@ -52,13 +57,9 @@ def typed(config: Config) -> list[str]:
     except ValidationError as error:
         found = [(fault["type"], *_place(fault["loc"])) for fault in error.errors()]
         strange = {key for kind, key, _, _ in found if kind in UNKNOWN_KEY}
-        known = [key for key in leaves(config) if not _within(key, strange)]
+        known = [key for key in leaves(config) if not any(is_below(key, s) for s in strange)]
         return [_sentence(config, *fault, known) for fault in found]
     return []
-
-
-def _within(key: str, sections: set[str]) -> bool:
-    return any(key == section or key.startswith(f"{section}.") for section in sections)
 
 
 def _sentence(

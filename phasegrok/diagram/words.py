@@ -106,7 +106,8 @@ def rule_text(rule: Rule, budget: int) -> str:
     return (
         f"First crossing: fitted at training accuracy ≥ {train:g}, generalised at validation "
         f"accuracy ≥ {val:g}. Grokking: generalised {gap:g} steps or more after fitting. "
-        f"Memorization: not generalised within {budget} steps (censored)."
+        f"Memorization: fitted, even if it collapsed later, and not generalised within {budget} "
+        "steps (censored)."
     )
 
 

@@ -76,12 +76,21 @@ class Lanes:
             "done": int(self.done[lane]),
         }
 
-    def advance(self, steps: int) -> None:
-        """Every lane does `steps` updates."""
-        for _ in range(steps):
-            self.params, self.slots, self.done = self._step(
-                self.params, self.slots, self.done, self.data, self.hyper
-            )
+    def advance(self, steps: int) -> Tensor:
+        """Every lane does `steps` updates; the observables afterwards (see `observe`).
+
+        If that fails, for lack of memory say, the lanes are as they were before.
+        """
+        before = self.params, self.slots, self.done
+        try:
+            for _ in range(steps):
+                self.params, self.slots, self.done = self._step(
+                    self.params, self.slots, self.done, self.data, self.hyper
+                )
+            return self.observe()
+        except BaseException:
+            self.params, self.slots, self.done = before
+            raise
 
     def observe(self) -> Tensor:
         """All observables of all lanes, float64 [width, observables], on the CPU."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from phasegrok.cells import Run
 from phasegrok.engine.lanes import Lanes, Mode
@@ -96,11 +97,12 @@ class Pack:
         outcomes, self._broken = self._broken, []
         if self._lanes is None:
             return outcomes
-        outcomes += self._look(self._fresh)
+        if self._fresh:
+            outcomes += self._look(self._lanes.observe(), self._fresh)
         if self.active:
-            self._lanes.advance(self.eval_every)
+            values = self._lanes.advance(self.eval_every)
             self.run_steps += self.eval_every * len(self.active)
-            outcomes += self._look(set(self.active) - self._fresh)
+            outcomes += self._look(values, set(self.active))
         return outcomes
 
     def state(self) -> dict[str, dict[str, Any]]:
@@ -109,22 +111,20 @@ class Pack:
 
     # ------------------------------------------------------------------------------- evaluation
 
-    def _look(self, lanes: set[int]) -> list[Outcome]:
-        """Evaluate, record these lanes, retire what has ended and refill."""
-        if not lanes or self._lanes is None:
-            return []
-        lanes = set(lanes)
-        self._fresh -= lanes
-        values = self._lanes.observe().tolist()
-        outcomes = []
+    def _look(self, values: Tensor, lanes: set[int]) -> list[Outcome]:
+        """Record an evaluation of these lanes, retire what has ended and refill."""
+        assert self._lanes is not None
+        self._fresh = self._fresh - lanes
+        rows, outcomes = values.tolist(), []
         for lane in sorted(lanes):
-            outcome = self._take_in(lane, values[lane])
+            outcome = self._take_in(lane, rows[lane])
             if outcome is not None:
                 outcomes.append(outcome)
                 self._in_lane[lane] = None
         if outcomes:
             self._fill()
-            outcomes += self._look(self._fresh)
+            if self._fresh:  # a new run is evaluated before its first update
+                outcomes += self._look(self._lanes.observe(), self._fresh)
         return outcomes
 
     def _take_in(self, lane: int, values: list[float]) -> Outcome | None:

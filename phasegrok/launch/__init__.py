@@ -15,7 +15,7 @@ from phasegrok import phases
 from phasegrok.launch.local import Pool, WorkerLost, gpu_count
 from phasegrok.plan import Plan, device_of, workers
 from phasegrok.progress import Progress
-from phasegrok.store import Store
+from phasegrok.store import Store, load
 
 Event = dict[str, Any]
 Take = Callable[[Event], None]
@@ -42,8 +42,8 @@ def run(planned: Plan, argv: Sequence[str] = ()) -> int:
         except (WorkerLost, OSError) as error:
             problem = error
         progress.close()
-    failed = collect(planned.store, planned.config, planned.run_order)
-    _print_summary(planned, progress)
+    rows = collect(planned.store)
+    failed = _print_summary(planned, rows, progress)
     if problem is not None:
         print(f"phasegrok: {problem}", file=sys.stderr)
     if interrupted or problem is not None:
@@ -53,19 +53,17 @@ def run(planned: Plan, argv: Sequence[str] = ()) -> int:
     return 1 if failed or problem is not None else 0
 
 
-def collect(store: Store, config: dict[str, Any], run_order: Sequence[str]) -> int:
-    """Compact all parts and draw the diagram of the planned runs; returns how many failed."""
-    from phasegrok import diagram
-    from phasegrok.store import load
+def collect(store: Store) -> list[dict[str, Any]]:
+    """Compact all parts and draw the diagram; the status and phase of every planned run."""
+    table = store.compact()
+    asked = {row["run_id"] for row in store.plan()}
+    rows = table.select(["run_id", "status", "phase"]).to_pylist()
+    rows = [row for row in rows if row["run_id"] in asked]
+    if rows:
+        from phasegrok import diagram
 
-    table = store.compact(config, run_order)
-    if len(table) == 0:
-        return 0
-    frame = load(store.path, curves=False)
-    planned = frame[frame["run_id"].isin(set(run_order))]
-    if len(planned):
-        diagram.save(planned, config, store.path)
-    return int((planned["status"] == "failed").sum())
+        diagram.save(load(store.path), store.config(), store.path)
+    return rows
 
 
 # ----------------------------------------------------------------------------- ways to train
@@ -126,26 +124,27 @@ def _interrupts(on_first: Callable[[], None] = lambda: None) -> Iterator[threadi
 # ---------------------------------------------------------------------------------- last words
 
 
-def _print_summary(planned: Plan, progress: Progress) -> None:
-    rule = phases.Rule.from_config(planned.config["phase"])
-    asked = set(planned.run_order)
-    rows = planned.store.rows(phases.CLASSIFY_COLUMNS).to_pylist()
-    known = [phases.phase_of(row, rule) for row in rows if row["run_id"] in asked]
-    failed = sum(row["status"] == "failed" for row in rows if row["run_id"] in asked)
-    counts = Counter(known)
-    parts = [f"{name} {counts[name]}" for name in phases.PHASES if counts[name]]
+def _print_summary(planned: Plan, rows: Sequence[dict[str, Any]], progress: Progress) -> int:
+    """Counts, speed and files; returns how many runs failed."""
+    counts = Counter(row["phase"] for row in rows if row["status"] != "failed")
+    failed = len(rows) - counts.total()
+    parts = [
+        f"{name} {counts[name]}" for name in (*phases.PHASES, phases.UNDECIDED) if counts[name]
+    ]
     parts += [f"failed {failed}"] * bool(failed)
-    undecided = counts[phases.UNDECIDED] - failed
-    parts += [f"undecided {undecided}"] * bool(undecided)
-    print(f"{len(known) - failed} of {len(planned.runs)} runs: {', '.join(parts) or 'none yet'}")
+    print(f"{counts.total()} of {len(planned.runs)} runs: {', '.join(parts) or 'none yet'}")
     if progress.run_steps:
-        print(f"{progress.run_steps:,} run-steps, {progress.rate():,.0f} run-steps/s")
+        print(
+            f"{progress.run_steps:,} run-steps in {progress.seconds():,.0f} s, "
+            f"{progress.rate():,.0f} run-steps/s"
+        )
     store = planned.store
     names = ["results.parquet", "phase_diagram.png", "phase_diagram.pdf", "phase_diagram.svg"]
     written = [str(store.path / name) for name in names if (store.path / name).exists()]
     if failed:
         written.append(f"{store.errors}/ (why runs failed)")
     print("\n".join(written))
+    return failed
 
 
 def _print_how_to_go_on(planned: Plan, argv: Sequence[str]) -> None:

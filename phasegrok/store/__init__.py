@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import yaml
 
 from phasegrok import cells, phases
 from phasegrok.errors import InputError
@@ -61,6 +59,8 @@ class Store:
                 f"{self.path} is not a sweep's directory: it has no sweep.yaml. "
                 "Give the directory that a sweep printed as its out"
             )
+        import yaml  # the driver's affair: a worker reads its config from the plan
+
         try:
             config = yaml.safe_load(self.sweep_file.read_text())
         except yaml.YAMLError as error:
@@ -70,6 +70,8 @@ class Store:
         return config
 
     def write_config(self, config: Mapping[str, Any]) -> None:
+        import yaml
+
         write_text(self.sweep_file, yaml.safe_dump(dict(config), sort_keys=False))
 
     # ---------------------------------------------------------------------------------- the plan
@@ -123,22 +125,26 @@ class Store:
             return result_schema({}).empty_table()
         return _winners(pa.concat_tables(tables, promote_options="permissive"))
 
-    def compact(self, config: Mapping[str, Any], run_order: Sequence[str]) -> pa.Table:
-        """Make results.parquet of all rows: planned runs in plan order, then the others by id.
+    def collected(self) -> pa.Table:
+        """All rows as results.parquet has them: planned runs in plan order, the others by id.
 
-        `phase` is decided anew under the config's rule, so re-classifying is compacting.
+        `phase` is decided under the rule of sweep.yaml, so re-classifying is collecting.
         """
-        table = self.rows()
-        if len(table) == 0:
-            return table
-        schema = result_schema(swept(config))
-        rank = {run_id: position for position, run_id in enumerate(run_order)}
+        config, table = self.config(), self.rows()
+        planned = {row["run_id"]: row["config"] for row in self.plan()}
+        rank = {run_id: position for position, run_id in enumerate(planned)}
         ids = table["run_id"].to_pylist()
         order = sorted(range(len(ids)), key=lambda i: (rank.get(ids[i], len(rank)), ids[i]))
-        table = _conform(table.take(order), schema)
-        table = _reclassified(table, phases.Rule.from_config(config["phase"]))
-        table = table.replace_schema_metadata(_metadata(_provenance(config)))
-        write_table(self.results_file, table)
+        table = _conform(table.take(order), result_schema(swept(config)))
+        table = _under_plan(table, planned, config["train"]["steps"])
+        return _reclassified(table, phases.Rule.from_config(config["phase"]))
+
+    def compact(self) -> pa.Table:
+        """Write `collected` as results.parquet; nothing is written while there is no row."""
+        table = self.collected()
+        if len(table):
+            table = table.replace_schema_metadata(_metadata(_provenance(self.config())))
+            write_table(self.results_file, table)
         return table
 
 
@@ -169,11 +175,9 @@ def load(source: str | Path | Iterable[str | Path], curves: bool = False) -> pd.
 def _load_one(path: Path) -> pa.Table:
     if path.is_dir():
         store = Store(path)
-        config = store.config()
-        table = read_table(store.results_file) if store.results_file.exists() else None
-        if table is None:
-            table = store.rows()
-            table = _reclassified(table, phases.Rule.from_config(config["phase"]))
+        store.config()  # says so if it is no sweep's directory
+        whole = store.results_file.exists()
+        table = read_table(store.results_file) if whole else store.collected()
         if len(table) == 0:
             raise InputError(f"{path} holds no finished run yet")
         return table
@@ -236,7 +240,7 @@ def _read_or_set_aside(path: Path, columns: list[str] | None) -> pa.Table | None
 def _winners(table: pa.Table) -> pa.Table:
     """The last valid row of every run: any result beats a failure, then the latest written."""
     ids = table["run_id"].to_pylist()
-    valid = pc.not_equal(table["status"], "failed").to_pylist()
+    valid = [status != "failed" for status in table["status"].to_pylist()]
     written = table["written"].to_pylist()
     best: dict[str, int] = {}
     for row, run_id in enumerate(ids):
@@ -258,6 +262,31 @@ def _conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
         for field in schema
     ]
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _under_plan(table: pa.Table, planned: Mapping[str, str], budget: int) -> pa.Table:
+    """Rows of planned runs that ended by themselves, told under the budget planned now.
+
+    Such a run did not depend on its budget, and a gap that is a share of the budget must mean
+    the same for all runs of a sweep.
+    """
+    ids, statuses, configs = (table[c].to_pylist() for c in ("run_id", "status", "config"))
+    budgets = table["budget"].to_pylist()
+    told = [
+        i in planned and s in ("decided", "diverged") for i, s in zip(ids, statuses, strict=True)
+    ]
+    new = {
+        "budget": [budget if now else old for now, old in zip(told, budgets, strict=True)],
+        "config": [
+            planned[run_id] if now else old
+            for now, run_id, old in zip(told, ids, configs, strict=True)
+        ],
+    }
+    for name, values in new.items():
+        position = table.schema.get_field_index(name)
+        field = table.schema.field(name)
+        table = table.set_column(position, field, pa.array(values, field.type))
+    return table
 
 
 def _reclassified(table: pa.Table, rule: phases.Rule) -> pa.Table:

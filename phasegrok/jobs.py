@@ -1,0 +1,188 @@
+"""One pack of a store, trained from where it was left: rows to parts, states to checkpoints."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+import traceback
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+
+from phasegrok.cells import Config, Run
+from phasegrok.engine import Mode, Outcome, Pack
+from phasegrok.errors import InputError
+from phasegrok.plan import Asked, answered_ids, device_of
+from phasegrok.rows import result_row, watch
+from phasegrok.states import Checkpoints
+from phasegrok.store import Store
+from phasegrok.store.files import write_text
+
+log = logging.getLogger("phasegrok")
+
+Event = dict[str, Any]
+Emit = Callable[[Event], None]
+
+# Seconds between two progress events, so that a bar moves and the pipe stays quiet.
+PROGRESS_S = 0.5
+
+
+@dataclass
+class PackJob:
+    """One pack of a store from its checkpoint to its end, or to a request to stop."""
+
+    store: Store
+    pack_id: str
+    emit: Emit
+    stopping: Callable[[], bool] = lambda: False
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    news: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    parts_written: int = 0
+    told: int = 0
+    pack: Pack | None = None
+
+    def run(self) -> bool:
+        """Train; True if the pack ended, False if it was asked to stop before."""
+        self.config = self.store.planned_config()
+        planned = [row for row in self.store.plan() if row["pack_id"] == self.pack_id]
+        planned.sort(key=lambda row: row["lane_order"])
+        self.checkpoints = Checkpoints(self.store, self.pack_id)
+        self.attempt = self.checkpoints.next_attempt()
+        runs = [_run_of(row) for row in planned if row["run_id"] not in self._answered()]
+        if not runs:
+            return True
+        self.mode = _mode(planned[0], self.config)
+        states = self.checkpoints.load(watch(self.config), [run.run_id for run in runs])
+        try:
+            return self._train_in_memory(runs, states)
+        except (InputError, OSError):
+            raise
+        except Exception:  # the program itself failed: its unfinished runs are recorded as failed
+            self._record_failure(traceback.format_exc())
+            return True
+
+    def _answered(self) -> set[str]:
+        return answered_ids(self.store, Asked.of(self.config))
+
+    def _train_in_memory(self, runs: Sequence[Run], states: dict[str, Any]) -> bool:
+        """Train; when memory runs out, go on from the last evaluation with half the lanes."""
+        while True:
+            try:
+                return self._train(runs, states)
+            except torch.OutOfMemoryError:
+                if self.mode.width == 1:
+                    raise
+                if self.pack is not None:
+                    runs, states = self.pack.unfinished(), states | self.pack.state()
+                    self.pack = None
+                self.mode = replace(self.mode, width=self.mode.width // 2)
+                log.warning("%s: out of memory; going on with %d lanes",
+                            self.pack_id, self.mode.width)  # fmt: skip
+
+    def _train(self, runs: Sequence[Run], states: dict[str, Any]) -> bool:
+        self.emit({"event": "progress", "phases": {}, "run_steps": 0})
+        pack = self.pack = Pack(runs, self.mode, watch(self.config), states=states)
+        flushed = saved = reported = time.monotonic()
+        launch = self.config["launch"]
+        while not pack.finished and not self.stopping():
+            self._tick(pack)
+            now = time.monotonic()
+            if now - reported >= PROGRESS_S:
+                reported = now
+                self._report()
+            if now - saved >= launch["checkpoint_s"]:
+                self._checkpoint(pack)
+                saved = flushed = time.monotonic()
+            elif now - flushed >= launch["flush_s"]:
+                self._flush()
+                flushed = time.monotonic()
+        self._report()
+        if pack.finished:
+            self._flush()
+            self.checkpoints.clear()
+            return True
+        self._checkpoint(pack)
+        return False
+
+    def _tick(self, pack: Pack) -> None:
+        """Train to the next evaluation; its wall time is shared by the lanes that held a run."""
+        began = time.monotonic()
+        names = [run.run_id for run in pack.unfinished()[: len(pack.active)]]
+        ended = pack.tick()
+        share = (time.monotonic() - began) / max(len(names), 1)
+        for name in names:
+            self.seconds[name] += share
+        self._take(ended)
+
+    def _take(self, ended: Sequence[Outcome]) -> None:
+        for outcome in ended:
+            row = self._row(outcome)
+            self.rows.append(row)
+            self.news["failed" if outcome.status == "failed" else row["phase"]] += 1
+            if outcome.error is not None:
+                self._write_error(outcome)
+
+    def _row(self, outcome: Outcome) -> dict[str, Any]:
+        row = result_row(outcome, self.config, self.mode)
+        row |= {
+            "pack_id": self.pack_id,
+            "attempt": self.attempt,
+            "job_id": os.environ.get("SLURM_JOB_ID"),
+            "seconds": self.seconds[outcome.run.run_id],
+        }
+        if outcome.status == "finished" and self.config["train"].get("keep_state"):
+            row["kept_state"] = self.checkpoints.keep(
+                outcome.run.run_id, outcome.state or {}, self.attempt, self.parts_written
+            )
+        return row
+
+    # ---------------------------------------------------------------------------------- writing
+
+    def _flush(self) -> None:
+        """Write the rows that ended since the last flush, as one part."""
+        if not self.rows:
+            return
+        self.checkpoints.write_kept()
+        name = f"part-{self.pack_id}-{self.attempt:04d}-{self.parts_written:05d}"
+        self.store.write_part(name, self.rows, self.config)
+        self.parts_written += 1
+        self.rows = []
+
+    def _checkpoint(self, pack: Pack) -> None:
+        """Rows first: a run is either in a part or in the checkpoint, never in neither."""
+        self._flush()
+        self.checkpoints.save(pack.state(), self.attempt)
+
+    def _report(self) -> None:
+        """Tell the driver what ended and how many run-steps were done since the last report."""
+        done = self.pack.run_steps if self.pack is not None else self.told
+        phases_ended, self.news = dict(self.news), Counter()
+        self.emit({"event": "progress", "phases": phases_ended, "run_steps": done - self.told})
+        self.told = done
+
+    def _record_failure(self, error: str) -> None:
+        unfinished = self.pack.unfinished() if self.pack is not None else []
+        self._take([Outcome(run, "failed", error=error) for run in unfinished])
+        self._report()
+        self._flush()
+
+    def _write_error(self, outcome: Outcome) -> None:
+        report = {"run_id": outcome.run.run_id, "traceback": outcome.error,
+                  "pack_id": self.pack_id, "attempt": self.attempt,
+                  "config": outcome.run.config}  # fmt: skip
+        path = self.store.errors / f"{outcome.run.run_id}.json"
+        write_text(path, json.dumps(report, indent=2))
+
+
+def _run_of(row: Mapping[str, Any]) -> Run:
+    return Run(row["run_id"], json.loads(row["config"]), {}, {})
+
+
+def _mode(row: Mapping[str, Any], config: Config) -> Mode:
+    return Mode(row["width"], row["compiled"], device_of(config))

@@ -1,0 +1,55 @@
+"""A result row from how a run ended, and what to watch for so that a row can be made."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from phasegrok import phases
+from phasegrok.cells import Config, lookup
+from phasegrok.engine import Mode, Outcome, Watch
+from phasegrok.store import swept
+from phasegrok.store.provenance import versions
+from phasegrok.store.schema import HYPERPARAMETERS
+
+
+def watch(config: Mapping[str, Any]) -> Watch:
+    """What training watches for under a composed config's rule and stop settings."""
+    train, phase = config["train"], config["phase"]
+    stop = train.get("stop_accuracy")
+    stops = train["stop_when_decided"]
+    return Watch(
+        train_accuracy=phase["train_accuracy"],
+        val_accuracy=phase["val_accuracy"],
+        stop_train=(stop or phase["train_accuracy"]) if stops else None,
+        stop_val=(stop or phase["val_accuracy"]) if stops else None,
+        points_per_decade=train["curve_points_per_decade"],
+    )
+
+
+def result_row(outcome: Outcome, config: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
+    """A result row from how a run ended: its settings, what training saw, and its phase."""
+    run, phase = outcome.run, config["phase"]
+    row: dict[str, Any] = {"run_id": run.run_id, "seed": run.seed}
+    row["sweep"] = (config.get("sweep") or {}).get("name")
+    for key in {**HYPERPARAMETERS, **swept(config)}:
+        row[key] = _value(run.config, key)
+    row |= {f"phase.{key}": phase[key] for key in ("train_accuracy", "val_accuracy", "gap")}
+    row |= {"status": outcome.status, "stop_reason": outcome.stop_reason}
+    row |= {"steps": 0, "budget": run.config["train"]["steps"], "train_step": None}
+    row |= {"val_step": None, "config": json.dumps(run.config, sort_keys=True), **outcome.row}
+    row["phase"] = phases.phase_of(row, phases.Rule.from_config(phase))
+    known = versions()
+    row |= {key: known[key] for key in ("phasegrok", "torch", "commit")}
+    row |= {"width": mode.width, "compiled": mode.compiled, "device": mode.device}
+    return row | {"host": socket.gethostname(), "written": time.time()}
+
+
+def _value(config: Config, key: str) -> Any:
+    try:
+        return lookup(config, key)
+    except KeyError:
+        return None
