@@ -92,7 +92,8 @@ def rounded(value: float) -> float:
 def axis_values(axis: Mapping[str, Any]) -> list[Any]:
     """The values of one axis: listed, or `num` from `low` to `high` on a linear or log scale.
 
-    `zero: true` puts 0 in front of a log axis. Values are rounded to 12 significant digits.
+    `zero: true` puts 0 in front of a log axis. Values are rounded to 12 significant digits; from
+    whole ends come whole numbers if all values are whole, so that a width can be an axis.
     """
     if axis.get("values") is not None:
         return [rounded(v) if isinstance(v, float) else v for v in axis["values"]]
@@ -101,7 +102,9 @@ def axis_values(axis: Mapping[str, Any]) -> list[Any]:
     start, stop = (math.log10(low), math.log10(high)) if log else (low, high)
     points = [start + (stop - start) * i / max(num - 1, 1) for i in range(num)]
     values = [rounded(10**point if log else point) for point in points]
-    return [0.0, *values] if axis.get("zero") else values
+    values = [0.0, *values] if axis.get("zero") else values
+    whole = isinstance(axis["low"], int) and isinstance(axis["high"], int)
+    return [int(v) for v in values] if whole and all(map(float.is_integer, values)) else values
 
 
 def axes(sweep: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -44,6 +44,7 @@ def update(
     if "clip_norm" in hyper:
         grads = clipped(grads, hyper["clip_norm"])
     rule = _sgd if name == "sgd" else _adam
+    shared = hyper if name == "sgd" else hyper | bias_corrections(step + 1, hyper)
     warmup = warmup_factor(step, hyper["warmup_steps"])
     new_params: Tensors = {}
     new_slots: Slots = {slot: {} for slot in slots}
@@ -52,7 +53,7 @@ def update(
         decay = group_value(hyper, key, "weight_decay")
         state = {slot: slots[slot][key] for slot in slots}
         new_params[key], state = rule(
-            param, grads[key], state, step, lr, decay, hyper, decoupled=name == "adamw"
+            param, grads[key], state, lr, decay, shared, decoupled=name == "adamw"
         )
         for slot, value in state.items():
             new_slots[slot][key] = value
@@ -65,6 +66,18 @@ def warmup_factor(step: Tensor, warmup_steps: Tensor) -> Tensor:
     The first update has learning rate 0. Without warm-up (0 steps) the factor is 1.
     """
     return torch.where(warmup_steps > 0, (step / warmup_steps.clamp(min=1)).clamp(max=1.0), 1.0)
+
+
+def bias_corrections(done: Tensor, hyper: Tensors) -> Tensors:
+    """1 - beta^done for both betas, as `bias_correction1` and `bias_correction2`.
+
+    The two betas are one tensor for a reason: of the lanes' betas in one long row, eager kernels
+    take the last ones by another pow than the others, and a run's last bit would depend on its
+    lane (tests/test_pack_invariance.py). In rows of two, every lane has the same pow.
+    """
+    betas = torch.stack([hyper["beta1"], hyper["beta2"]])
+    first, second = (1 - betas**done).unbind()
+    return {"bias_correction1": first, "bias_correction2": second}
 
 
 def group_value(hyper: Mapping[str, Tensor], key: str, setting: str) -> Tensor:
@@ -89,7 +102,6 @@ def _adam(
     param: Tensor,
     grad: Tensor,
     state: Tensors,
-    step: Tensor,
     lr: Tensor,
     decay: Tensor,
     hyper: Tensors,
@@ -104,9 +116,8 @@ def _adam(
         grad = grad + decay.to(dtype) * param
     exp_avg = state["exp_avg"] + (1 - beta1).to(dtype) * (grad - state["exp_avg"])
     exp_avg_sq = state["exp_avg_sq"] * beta2.to(dtype) + (1 - beta2).to(dtype) * grad * grad
-    done = step + 1
-    step_size = (lr / (1 - beta1**done)).to(dtype)
-    scale = (1 - beta2**done).sqrt().to(dtype)
+    step_size = (lr / hyper["bias_correction1"]).to(dtype)
+    scale = hyper["bias_correction2"].sqrt().to(dtype)
     denominator = exp_avg_sq.sqrt() / scale + hyper["eps"].to(dtype)
     return param - step_size * exp_avg / denominator, {
         "exp_avg": exp_avg,
@@ -118,7 +129,6 @@ def _sgd(
     param: Tensor,
     grad: Tensor,
     state: Tensors,
-    step: Tensor,
     lr: Tensor,
     decay: Tensor,
     hyper: Tensors,

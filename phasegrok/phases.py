@@ -173,21 +173,26 @@ def cell_table(frame: pd.DataFrame, by: Sequence[str], phase: str = "phase") -> 
     import pandas as pd
 
     failed = frame["status"].eq("failed") if "status" in frame else pd.Series(False, frame.index)
-    cells: Any = frame.assign(_failed=failed).groupby(list(by), sort=True, dropna=False)
-    records = []
-    for values, cell in cells:
-        counts = {name: int((cell[phase] == name).sum()) for name in PHASES}
-        known, broken = sum(counts.values()), int(cell["_failed"].sum())
-        tied = leaders(counts)
-        records.append(
-            dict(zip(by, values, strict=True))
-            | {"seeds": known, "majority": _majority(tied), "tied": tied}
-            | {f"p.{name}": counts[name] / known if known else math.nan for name in PHASES}
-            | {"entropy": entropy(counts.values()), "undecided": len(cell) - known - broken}
-            | {"failed": broken}
-        )
-    columns = [*by, "seeds", "majority", "tied", *(f"p.{name}" for name in PHASES)]
-    return pd.DataFrame(records, columns=[*columns, "entropy", "undecided", "failed"])
+    label = frame[phase].astype(object)
+    label = label.where(label.isin(PHASES), UNDECIDED).mask(failed, "failed")
+    rows: Any = frame.assign(_label=label).groupby([*by, "_label"], sort=True, dropna=False)
+    sizes = rows.size().unstack(fill_value=0)
+    counts = sizes.reindex(columns=[*PHASES, UNDECIDED, "failed"], fill_value=0)
+    of_phases: list[dict[str, int]] = [
+        dict(zip(PHASES, row, strict=True)) for row in counts[list(PHASES)].to_numpy()
+    ]
+    tied = [leaders(row) for row in of_phases]
+    known = counts[list(PHASES)].sum(axis=1)
+    table = counts.index.to_frame(index=False)
+    table["seeds"] = known.to_numpy()
+    table["majority"] = [_majority(names) for names in tied]
+    table["tied"] = tied
+    for name in PHASES:
+        table[f"p.{name}"] = (counts[name] / known.where(known > 0)).to_numpy()
+    table["entropy"] = [entropy(row.values()) for row in of_phases]
+    for name in (UNDECIDED, "failed"):
+        table[name] = counts[name].to_numpy()
+    return table
 
 
 def leaders(counts: Mapping[str, int]) -> tuple[str, ...]:

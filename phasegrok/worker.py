@@ -76,8 +76,8 @@ def train(
             mode = Mode(min(lanes, len(group)), compiled, device)
             pack = Pack(group, mode, watch(config), given=given)
             for outcome in outcomes(pack):
-                if outcome.error is not None:
-                    raise RuntimeError(f"run {outcome.run.run_id} failed:\n{outcome.error}")
+                if outcome.exception is not None:
+                    raise outcome.exception
                 rows[outcome.run.run_id] = result_row(outcome, config, mode)
     return pd.DataFrame([rows[run.run_id] | dict(run.cell) for run in runs])
 

@@ -5,7 +5,7 @@ This runs the whole shipped sweep, twice: as a new user would, and on seeds nobo
 
 from __future__ import annotations
 
-from pathlib import Path
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -61,7 +61,7 @@ def test_the_phases_lie_where_theory_says(majority: pd.DataFrame) -> None:
     order = {"memorization": 0, "grokking": 1, "comprehension": 2}
     for decay, row in majority.iterrows():
         ranks = [order[phase] for phase in row if phase in order]
-        steps_back = sum(b < a for a, b in zip(ranks, ranks[1:], strict=False))
+        steps_back = sum(b < a for a, b in pairwise(ranks))
         assert steps_back <= 1, f"weight decay {decay}: {list(row)}"
 
 

@@ -85,7 +85,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(tmp_path: Path) -> None
 
 def test_a_killed_worker_is_reported_and_its_pack_goes_on_next_time(tmp_path: Path) -> None:
     out, calm = tmp_path / "k" / "quick", tmp_path / "c" / "quick"
-    shorter = ("train.steps=3000",)
+    shorter = ("train.steps=1200",)
     driver = started(*LONG, *shorter, f"out={out}")
     wait_until(lambda: checkpointed(out) and len(workers_of(out)) == 2)
     os.kill(workers_of(out)[0], signal.SIGKILL)
@@ -121,8 +121,8 @@ def test_a_run_that_raises_is_recorded_and_takes_no_other_with_it(
     from phasegrok.streams import seed_for
 
     (tmp_path / "moody.py").write_text(BROKEN.format(seed=seed_for(1, "init")))
-    arguments = (*SHORT, "model=own", "model.name=moody:Moody", "seeds=2", "sweep.x.num=2",
-                 "sweep.y.num=2", f"launch={launch}")  # fmt: skip
+    arguments = (*SHORT, "model=own", "model.name=moody:Moody", "model.width=null", "seeds=2",
+                 "sweep.x.num=2", "sweep.y.num=2", f"launch={launch}")  # fmt: skip
     answer = command(*arguments, "out=answer", cwd=tmp_path)
     assert answer.returncode == 1, answer.stderr
     out = tmp_path / "answer"

@@ -16,19 +16,20 @@ from phasegrok.phases import decide
 from tests.liu2022_recipe import FIGURES, Cell, Row, deviation, find, replay, rows_of
 
 # (learning rate, weight decay): published index of the step, train and val. The authors count
-# from 0 and look after the update, so that ours, the updates done, are one more.
+# from 0 and look after the update, so that ours, the updates done, are one more. These cells come
+# out the same in float64 too: rounding does not reach their crossings.
 EXACT: dict[str, dict[Cell, tuple[int, int]]] = {
     "6b": {
         (2.5e-4, 0): (854, 923),
         (2.5e-4, 1): (938, 1015),
+        (2.5e-4, 2): (1015, 1393),
         (4.0e-4, 5): (969, 1400),
         (1.6e-4, 0): (1274, 1504),
         (2.5e-4, 4): (1172, 1668),
         (1.6e-4, 2): (1487, 1814),
-        (4.0e-4, 6): (1162, 1939),
         (1.0e-4, 0): (1650, 2076),
+        (1.6e-4, 4): (1715, 2097),
         (2.5e-4, 5): (1250, 2193),
-        (2.5e-4, 6): (1605, 2790),
     },
     "6d": {
         (1.0e-4, 0): (214, 401),
@@ -49,6 +50,17 @@ EXACT: dict[str, dict[Cell, tuple[int, int]]] = {
         (4.0e-3, 30): (184, 1019),
         (1.6e-4, 50): (779, 1699),
         (1.0e-4, 50): (804, 1936),
+    },
+}
+
+# Cells whose crossings do move with the rounding of a machine, by some steps.
+NEAR: dict[str, dict[Cell, tuple[int, int]]] = {
+    "6b": {
+        (4.0e-4, 6): (1162, 1939),
+        (2.5e-4, 6): (1605, 2790),
+        (1.0e-4, 5): (3022, 5549),
+    },
+    "6d": {
     },
 }
 

@@ -84,7 +84,7 @@ BAD_INPUT = {
     ),
     "a value twice": (
         [QUICK, "sweep.y.values=[1,2,1.0]"],
-        ["sweep.y has the value 1.0 more than once; every value of an axis must differ"],
+        ["sweep.y has the value 1 more than once; every value of an axis must differ"],
     ),
     "an unknown task": (
         [QUICK, "task=modular_adition"],

@@ -20,7 +20,6 @@ from phasegrok.cells import Run
 from phasegrok.engine.lanes import Lanes, Mode
 from phasegrok.engine.prepare import Given, Prepared, prepare
 from phasegrok.engine.record import Record, Watch, on_curve
-from phasegrok.errors import InputError
 
 STOP_REASONS = {
     "decided": "both stop thresholds were crossed",
@@ -32,13 +31,18 @@ STOP_REASONS = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended. `row` holds the columns from training; `state` its last state."""
+    """How a run ended.
+
+    `row` holds the columns from training, `state` the last state; `error` is the traceback and
+    `exception` the error of a run that failed.
+    """
 
     run: Run
     status: str
     row: dict[str, Any] = field(default_factory=dict)
     state: dict[str, Any] | None = None
     error: str | None = None
+    exception: Exception | None = None
 
     @property
     def stop_reason(self) -> str:
@@ -157,10 +161,9 @@ class Pack:
     def _enter(self, lane: int, run: Run) -> None:
         try:
             prepared = prepare(run, self._given.get(run.run_id))
-        except InputError:
-            raise
-        except Exception:  # a run that cannot start must not take its neighbours with it
-            self._broken.append(Outcome(run, "failed", error=traceback.format_exc()))
+        except Exception as error:  # a run that cannot start must not take others with it
+            report = traceback.format_exc()
+            self._broken.append(Outcome(run, "failed", error=report, exception=error))
             return
         if self._lanes is None:
             self._lanes = Lanes(prepared, self.mode)

@@ -135,7 +135,7 @@ class Store:
         rank = {run_id: position for position, run_id in enumerate(planned)}
         ids = table["run_id"].to_pylist()
         order = sorted(range(len(ids)), key=lambda i: (rank.get(ids[i], len(rank)), ids[i]))
-        table = _conform(table.take(order), result_schema(swept(config)))
+        table = _conform(table.take(pa.array(order, pa.int64())), result_schema(swept(config)))
         table = _under_plan(table, planned, config["train"]["steps"])
         return _reclassified(table, phases.Rule.from_config(config["phase"]))
 
@@ -250,7 +250,7 @@ def _winners(table: pa.Table) -> pa.Table:
             written[other] or 0.0,
         ):
             best[run_id] = row
-    return table.take(sorted(best.values()))
+    return table.take(pa.array(sorted(best.values()), pa.int64()))
 
 
 def _conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
