@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from phasegrok.store import Store
 from phasegrok.store.schema import PROVENANCE
@@ -73,7 +73,7 @@ def finished(arguments: Sequence[str]) -> int:
 
 def results(out: Path) -> pa.Table:
     """The results of a sweep without provenance: all that must not depend on what happened."""
-    table = pa.parquet.read_table(out / "results.parquet")  # type: ignore[attr-defined]
+    table = pq.read_table(out / "results.parquet")
     kept = [name for name in table.column_names if name not in PROVENANCE]
     return table.select(kept).replace_schema_metadata(None)
 
@@ -93,4 +93,4 @@ def unfinished(out: Path) -> int:
     """Planned runs without a row."""
     store = Store(out)
     planned = {row["run_id"] for row in store.plan()}
-    return len(planned - set(pc.unique(store.rows(["run_id"])["run_id"]).to_pylist()))
+    return len(planned - set(store.rows(["run_id"])["run_id"].to_pylist()))

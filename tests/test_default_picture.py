@@ -53,10 +53,10 @@ def test_every_phase_holds_a_twentieth_of_the_cells(majority: pd.DataFrame) -> N
 def test_the_phases_lie_where_theory_says(majority: pd.DataFrame) -> None:
     low, high = majority.columns[0], majority.columns[-1]
     weakest, strongest = majority.index[0], majority.index[-1]
-    assert majority.loc[weakest, low] == "memorization"  # little data, hardly any decay
-    assert (majority.loc[strongest] == "confusion").all()  # decay beats the data
-    assert (majority[high] == "comprehension").any()  # much data: at once
-    assert not (majority[low].isin(["comprehension", "grokking"])).any()
+    assert majority.at[weakest, low] == "memorization"  # little data, hardly any decay
+    assert set(majority.loc[strongest]) == {"confusion"}  # decay beats the data
+    assert "comprehension" in set(majority[high])  # much data: at once
+    assert not {"comprehension", "grokking"} & set(majority[low])
     # From left to right a row goes from memorization through grokking to comprehension.
     order = {"memorization": 0, "grokking": 1, "comprehension": 2}
     for decay, row in majority.iterrows():

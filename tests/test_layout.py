@@ -306,7 +306,9 @@ run_packs(Store("store"), lambda: next(packs, None), lambda event: None, lambda:
 
 def test_a_worker_trains_packs_with_torch_numpy_and_pyarrow_only(tmp_path: Path) -> None:
     sweep = [sys.executable, "-m", "phasegrok.sweep", "+sweep=quick", "seeds=1", "train.steps=10"]
-    subprocess.run([*sweep, "out=store"], check=True, capture_output=True, cwd=tmp_path)
+    subprocess.run(
+        [*sweep, "launch=inline", "out=store"], check=True, capture_output=True, cwd=tmp_path
+    )
     parts = tmp_path / "store" / "parts"
     packs = sorted({part.stem.split("-")[1] for part in parts.iterdir()})
     shutil.rmtree(parts)

@@ -60,8 +60,7 @@ NEAR: dict[str, dict[Cell, tuple[int, int]]] = {
         (2.5e-4, 6): (1605, 2790),
         (1.0e-4, 5): (3022, 5549),
     },
-    "6d": {
-    },
+    "6d": {(1.6e-3, 50): (1301, 2972)},
 }
 
 # Cells that never reach both accuracies, followed for the first steps of the published 1e5. At
@@ -77,7 +76,7 @@ TOLERANCE = 0.02
 @functools.cache
 def retrained(figure: str) -> list[Row]:
     """All the cells above of a figure, in one pack: each lane has its own lr and decay."""
-    chosen = [*EXACT[figure], *NEVER[figure]]
+    chosen = [*EXACT[figure], *NEAR[figure], *NEVER[figure]]
     return list(replay(figure, chosen, steps_if_never=STEPS_IF_NEVER))
 
 
@@ -99,11 +98,10 @@ def test_the_shipped_sweep_has_the_cells_of_the_published_figure(figure: str) ->
 
 @pytest.mark.parametrize("figure", FIGURES)
 def test_the_steps_in_this_file_are_the_published_ones(figure: str) -> None:
-    rows = {cell: find(figure, cell) for cell in EXACT[figure]}
-    assert len(rows) >= 10
-    assert {cell: (row["train_step"] - 1, row["val_step"] - 1) for cell, row in rows.items()} == (
-        EXACT[figure]
-    )
+    here = EXACT[figure] | NEAR[figure]
+    rows = {cell: find(figure, cell) for cell in here}
+    assert {c: (row["train_step"] - 1, row["val_step"] - 1) for c, row in rows.items()} == here
+    assert len(EXACT[figure]) >= 10
 
 
 @pytest.mark.slow
@@ -117,6 +115,14 @@ def test_a_short_published_cell_comes_out_on_the_published_steps(figure: str, ce
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
+    "figure, cell", [(figure, cell) for figure in FIGURES for cell in NEAR[figure]]
+)
+def test_a_longer_published_cell_comes_out_within_two_percent(figure: str, cell: Cell) -> None:
+    assert deviation(again(figure, cell)) <= TOLERANCE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
     "figure, cell", [(figure, cell) for figure in FIGURES for cell in NEVER[figure]]
 )
 def test_a_published_never_is_not_reached_in_the_steps_followed(figure: str, cell: Cell) -> None:
@@ -124,12 +130,13 @@ def test_a_published_never_is_not_reached_in_the_steps_followed(figure: str, cel
     assert row["our_steps"] == STEPS_IF_NEVER
     assert math.isnan(row["our_val_step"])
     assert deviation(row) <= TOLERANCE
+    assert row["phase"] == NEVER[figure][cell]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("figure", FIGURES)
 def test_every_cell_trained_again_has_its_published_phase(figure: str) -> None:
     rows = retrained(figure)
-    assert len(rows) == len(EXACT[figure]) + len(NEVER[figure])
+    assert len(rows) == len(EXACT[figure]) + len(NEAR[figure]) + len(NEVER[figure])
     ours = [decide(row["our_train_step"], row["our_val_step"], gap=1000) for row in rows]
     assert ours == [row["phase"] for row in rows]

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow.parquet  # noqa: F401 - makes pa.parquet known to the helpers
 import pytest
 
 import phasegrok.store.files

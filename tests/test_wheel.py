@@ -110,9 +110,10 @@ def test_the_installed_package_is_the_wheels(installed: Installed) -> None:
     assert Path(where).is_relative_to(installed.bin.parent)
 
 
-@pytest.mark.parametrize(
-    "command", [("python", "-m", "phasegrok.sweep"), ("phasegrok", "sweep")], ids=" ".join
-)
+COMMANDS = [("python", "-m", "phasegrok.sweep"), ("phasegrok", "sweep")]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_the_sweeps_are_listed(installed: Installed, command: tuple[str, ...]) -> None:
     listed = installed.run(*command)
     sweeps = {Path(name).stem for name in CONF if name.startswith("sweep/")}
@@ -120,9 +121,7 @@ def test_the_sweeps_are_listed(installed: Installed, command: tuple[str, ...]) -
     assert all(sweep in listed for sweep in sweeps), listed
 
 
-@pytest.mark.parametrize(
-    "command", [("python", "-m", "phasegrok.sweep"), ("phasegrok", "sweep")], ids=" ".join
-)
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_sweep_runs_to_its_figure(installed: Installed, command: tuple[str, ...]) -> None:
     out = f"from_{command[0]}/quick"  # a parent of its own, or its runs are reused from the other
     said = installed.run(*command, "+sweep=quick", "seeds=1", f"out={out}")
