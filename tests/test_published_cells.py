@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pytest
 
@@ -73,6 +75,15 @@ STEPS_IF_NEVER = 1000
 TOLERANCE = 0.02
 
 
+def each(cells: Mapping[str, Iterable[Cell]]) -> list[Any]:
+    """One test case per cell, named by its figure, learning rate and weight decay."""
+    return [
+        pytest.param(figure, (lr, decay), id=f"{figure}-lr{lr:g}-wd{decay:g}")
+        for figure in FIGURES
+        for lr, decay in cells[figure]
+    ]
+
+
 @functools.cache
 def retrained(figure: str) -> list[Row]:
     """All the cells above of a figure, in one pack: each lane has its own lr and decay."""
@@ -105,26 +116,20 @@ def test_the_steps_in_this_file_are_the_published_ones(figure: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "figure, cell", [(figure, cell) for figure in FIGURES for cell in EXACT[figure]]
-)
+@pytest.mark.parametrize("figure, cell", each(EXACT))
 def test_a_short_published_cell_comes_out_on_the_published_steps(figure: str, cell: Cell) -> None:
     row = again(figure, cell)
     assert (row["our_train_step"] - 1, row["our_val_step"] - 1) == EXACT[figure][cell]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "figure, cell", [(figure, cell) for figure in FIGURES for cell in NEAR[figure]]
-)
+@pytest.mark.parametrize("figure, cell", each(NEAR))
 def test_a_longer_published_cell_comes_out_within_two_percent(figure: str, cell: Cell) -> None:
     assert deviation(again(figure, cell)) <= TOLERANCE
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "figure, cell", [(figure, cell) for figure in FIGURES for cell in NEVER[figure]]
-)
+@pytest.mark.parametrize("figure, cell", each(NEVER))
 def test_a_published_never_is_not_reached_in_the_steps_followed(figure: str, cell: Cell) -> None:
     row = again(figure, cell)
     assert row["our_steps"] == STEPS_IF_NEVER
