@@ -188,9 +188,9 @@ def _ours(outcome: Outcome) -> Row:
 
 
 def steps_to_follow(row: Row, steps_if_never: int) -> int:
-    """Enough to see both crossings of a published cell, 5 % late if need be."""
+    """Enough to see both crossings of a published cell, 10 % late if need be."""
     steps = row["train_step"], row["val_step"]
-    return steps_if_never if any(map(math.isnan, steps)) else int(1.05 * max(steps)) + 10
+    return steps_if_never if any(map(math.isnan, steps)) else int(1.1 * max(steps)) + 10
 
 
 def deviation(row: Row) -> float:

@@ -14,10 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from phasegrok import optim
+from phasegrok import models, optim, tasks
 from phasegrok.cells import shared_part
 from phasegrok.engine.prepare import Prepared
-from phasegrok.engine.step import Evaluate, Recipe, Step, program
+from phasegrok.engine.step import Arguments, Evaluate, Recipe, Step, program
+from phasegrok.engine.trial import try_out
 from phasegrok.optim import Slots, Tensors
 
 
@@ -49,7 +50,8 @@ class Lanes:
         self.data = _stacked(_lane_data(first), rows, mode.device)
         self.data["inputs"] = first.inputs.to(mode.device)
         self.hyper = _stacked(_hyper_tensors(first), rows, mode.device)
-        self._step, self._evaluate = _program(first, self.data, mode)
+        everything = self.params, self.slots, self.done, self.data, self.hyper
+        self._step, self._evaluate = _program(first, everything, mode)
 
     def fill(self, lane: int, prepared: Prepared, state: Mapping[str, Any] | None = None) -> None:
         """Put a run into a lane, at its beginning or where `state` (of `state_of`) left it."""
@@ -128,8 +130,8 @@ def _hyper_tensors(prepared: Prepared) -> Tensors:
 _PROGRAMS: dict[str, tuple[Step, Evaluate]] = {}
 
 
-def _program(first: Prepared, data: Tensors, mode: Mode) -> tuple[Step, Evaluate]:
-    config = first.run.config
+def _program(first: Prepared, rows: Arguments, mode: Mode) -> tuple[Step, Evaluate]:
+    config, data = first.run.config, rows[3]
     kind = json.dumps([shared_part(config), mode.width, mode.compiled, mode.device, sorted(data)])
     if kind not in _PROGRAMS:
         train = config["train"]
@@ -138,6 +140,10 @@ def _program(first: Prepared, data: Tensors, mode: Mode) -> tuple[Step, Evaluate
         vectorise = train.get("vectorise", True)
         compiled = mode.compiled and vectorise
         module = first.module.to(mode.device)
+        name = config["model"]["name"]
+        if name not in models.KINDS:
+            wanted = tasks.dataset(config["task"], config["seed"]).outputs
+            try_out(name, module, recipe, rows, wanted, vectorise=vectorise)
         _PROGRAMS[kind] = program(module, recipe, data, compiled=compiled, vectorise=vectorise)
     if mode.compiled:
         for key in ("train_inputs", "train_labels"):

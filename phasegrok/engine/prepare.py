@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from phasegrok import models, optim, tasks
 from phasegrok.cells import Config, Run
+from phasegrok.errors import InputError
 from phasegrok.streams import seed_for
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -84,12 +85,16 @@ def prepare(run: Run, given: Given | None = None) -> Prepared:
     if indices is None:
         indices = tasks.split(config["task"], config["split_seed"])
     train_indices = torch.tensor(np.asarray(indices), dtype=torch.int64)
+    if len(train_indices.unique()) < len(train_indices):
+        raise InputError("given train_indices: an example stands in them twice")
     labels = given.labels
     if labels is None:
         labels = tasks.noisy_labels(config["task"], dataset, np.asarray(indices), seed)
     codebook = dataset.codebook if given.codebook is None else given.codebook
     module = build(config, dataset.symbols, dataset.outputs)
-    params = initial_params(module, config) if given.params is None else given.params
+    params = initial_params(module, config)
+    if given.params is not None:
+        params = _as_in(params, given.params)
     in_train = torch.zeros(len(dataset.labels), dtype=torch.bool)
     in_train[train_indices] = True
     return Prepared(
@@ -112,7 +117,8 @@ def prepare(run: Run, given: Given | None = None) -> Prepared:
 def build(config: Config, symbols: int, outputs: int) -> nn.Module:
     """The run's model, initialised from (seed, "init"); the global generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_for(config["seed"], "init"))
+        # torch.manual_seed would reseed GPUs too.
+        torch.default_generator.manual_seed(seed_for(config["seed"], "init"))
         return models.build(config["model"], symbols, outputs)
 
 
@@ -121,6 +127,18 @@ def initial_params(module: nn.Module, config: Config) -> dict[str, Tensor]:
     scale = config["model"].get("init_scale")
     scale = 1.0 if scale is None else scale
     return {k: v.detach() * scale for k, v in module.named_parameters()}
+
+
+def _as_in(model: Mapping[str, Tensor], given: Mapping[str, Array]) -> dict[str, Array]:
+    """The given parameters in the model's order; a missing one would silently not be trained."""
+    wanted = {name: list(value.shape) for name, value in model.items()}
+    found = {name: list(np.shape(value)) for name, value in given.items()}
+    if wanted != found:
+        differ = sorted(n for n in wanted | found if wanted.get(n) != found.get(n))
+        lines = [f"given params: {n} is {found.get(n, 'missing')}, the model has "
+                 f"{wanted.get(n, 'no such parameter')}" for n in differ]  # fmt: skip
+        raise InputError(lines)
+    return {name: given[name] for name in wanted}
 
 
 def _cast(buffer: Tensor, dtype: torch.dtype) -> Tensor:

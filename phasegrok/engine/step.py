@@ -10,6 +10,7 @@ Shapes of one run (no lane axis here): inputs [examples, k], labels [examples], 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,9 @@ from phasegrok.engine.batches import batch_positions
 from phasegrok.observables import OBSERVABLES, Measured
 from phasegrok.optim import Slots, Tensors
 
-# (params, slots, step, data, hyper) -> (params, slots, step)
+# params, slots, step, data, hyper: of one run or of all lanes
+Arguments = tuple[Tensors, Slots, Tensor, Tensors, Tensors]
+# Arguments -> (params, slots, step)
 Step = Callable[[Tensors, Slots, Tensor, Tensors, Tensors], tuple[Tensors, Slots, Tensor]]
 # (params, data) -> observables [len(OBSERVABLES)] in float64
 Evaluate = Callable[[Tensors, Tensors], Tensor]
@@ -43,8 +46,7 @@ def one_run(module: nn.Module, recipe: Recipe) -> tuple[Step, Evaluate]:
     """The step and the evaluation of a single run of this model."""
 
     def outputs(params: Tensors, data: Tensors, inputs: Tensor) -> Tensor:
-        buffers = {k[len("buffer.") :]: v for k, v in data.items() if k.startswith("buffer.")}
-        return functional_call(module, {**params, **buffers}, (inputs,))
+        return functional_call(module, {**params, **own_buffers(data)}, (inputs,))
 
     def mean_loss(params: Tensors, data: Tensors, inputs: Tensor, labels: Tensor) -> Tensor:
         predicted = outputs(params, data, inputs)
@@ -75,6 +77,11 @@ def one_run(module: nn.Module, recipe: Recipe) -> tuple[Step, Evaluate]:
     return step, evaluate
 
 
+def own_buffers(data: Tensors) -> Tensors:
+    """The module's buffers, by the names it gives them."""
+    return {k[len("buffer.") :]: v for k, v in data.items() if k.startswith("buffer.")}
+
+
 # Data that all lanes share have no lane axis; the rest have it in front.
 SHARED = ("inputs",)
 
@@ -90,10 +97,28 @@ def program(
     all_step: Any = vmap(step, in_dims=(0, 0, 0, data_axes, 0))
     all_evaluate: Any = vmap(evaluate, in_dims=(0, data_axes))
     if compiled:
-        # dynamic=None: only the training set's size, marked by the lanes, is a symbol, so that
-        # one compilation serves every train_fraction.
-        return torch.compile(all_step), torch.compile(all_evaluate)
+        return compile_alone(all_step), compile_alone(all_evaluate)
     return all_step, all_evaluate
+
+
+_compiled = itertools.count()
+
+
+def compile_alone(function: Callable[..., Any]) -> Callable[..., Any]:
+    """torch.compile of a function, whatever else this process has compiled.
+
+    Dynamo remembers by code object, and all that `vmap` returns is one code object to it. Then
+    the ninth program of a process would silently run eagerly, and a second one get symbols for
+    sizes that differ from the first's: other kernels, other last bits.
+    """
+
+    def alone(*arguments: Any) -> Any:
+        return function(*arguments)
+
+    alone.__code__ = alone.__code__.replace(co_name=f"program_{next(_compiled)}")
+    # dynamic=False: only the training set's size, marked by the lanes, is a symbol, so that one
+    # compilation serves every train_fraction.
+    return torch.compile(alone, dynamic=False)
 
 
 def loop(function: Callable[..., Any], in_dims: tuple[Any, ...]) -> Callable[..., Any]:
