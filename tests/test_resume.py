@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -13,13 +14,16 @@ import pytest
 
 import phasegrok.store.files
 from phasegrok import plan, worker  # noqa: F401 - imported before children are forked
-from phasegrok.engine.lanes import Lanes
+from phasegrok.engine import Pack
 from phasegrok.store import Store
 from tests.sweeping import FORK, child, differences, finished, results, unfinished
 
-# 96 runs in several packs; every tick writes parts and a checkpoint.
-SWEEP = ("+sweep=quick", "launch=inline", "launch.checkpoint_s=0", "launch.flush_s=0")
-SMALL = (*SWEEP, "seeds=6", "train.steps=200", "train.eval_every=20")
+# Every tick writes parts and a checkpoint.
+SWEEP = ("+sweep=quick", "launch=inline", "launch.checkpoint_s=0", "launch.flush_s=0",
+         "train.eval_every=20")  # fmt: skip
+SMALL = (*SWEEP, "seeds=2", "train.steps=120")
+# Long enough to be killed twenty times on a fast machine, with every run going to its end.
+LONG = (*SWEEP, "seeds=4", "train.steps=2000", "train.stop_when_decided=false")
 WIDTH, EVAL_EVERY = 8, 20
 
 RANDOM_KILLS = 20
@@ -34,16 +38,18 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch):
-    """Counts the lane-steps trained by all children together."""
+    """Counts the run-steps trained by all children together."""
     total = FORK.Value("q", 0)
-    advance = Lanes.advance
+    tick = Pack.tick
 
-    def counting(lanes: Lanes, steps: int) -> None:
+    def ticking(pack: Pack) -> list:
+        before = pack.run_steps
+        outcomes = tick(pack)
         with total.get_lock():
-            total.value += steps * lanes.width
-        advance(lanes, steps)
+            total.value += pack.run_steps - before
+        return outcomes
 
-    monkeypatch.setattr(Lanes, "advance", counting)
+    monkeypatch.setattr(Pack, "tick", ticking)
     return total
 
 
@@ -78,41 +84,39 @@ def checkpointed(out: Path) -> bool:
     return any((out / "ckpt").glob("p*.pt"))
 
 
-def test_killed_at_random_moments_a_sweep_ends_with_the_same_bytes(
-    undisturbed: Path, tmp_path: Path, counted
-) -> None:
-    out = tmp_path / "quick"
-    arguments = [*SMALL, f"out={out}"]
+def test_killed_at_random_moments_a_sweep_ends_with_the_same_bytes(tmp_path: Path, counted) -> None:
+    calm, out = tmp_path / "c" / "calm", tmp_path / "k" / "quick"
+    assert finished([*LONG, "launch.checkpoint_s=1e9", "launch.flush_s=1e9", f"out={calm}"]) == 0
+    undisturbed, counted.value = counted.value, 0
+    arguments = [*LONG, f"out={out}"]
     chance = random.Random(7)
     with_checkpoint = 0
     for _ in range(RANDOM_KILLS):
+        before = trace(out)
         process = child(arguments)
-        deadline = time.monotonic() + 60
-        while not checkpointed(out) and process.is_alive() and time.monotonic() < deadline:
-            time.sleep(0.005)
-        time.sleep(chance.uniform(0.15, 0.45))
+        deadline = time.monotonic() + 120
+        while trace(out) == before and process.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.002)
+        time.sleep(chance.uniform(0.0, 0.3))
         process.kill()
         process.join()
         assert process.exitcode == -signal.SIGKILL, "the sweep ended before it could be killed"
         with_checkpoint += checkpointed(out) and unfinished(out) > 0
     assert with_checkpoint >= 15
     assert finished(arguments) == 0
-    assert not differences(results(undisturbed), results(out))
-
-    # Every tick made a checkpoint, so a kill costs the tick under way and the one being written.
-    trained_again = counted.value - lane_steps_of(undisturbed)
-    assert trained_again <= RANDOM_KILLS * 2 * WIDTH * EVAL_EVERY + idle_lane_steps(undisturbed)
+    assert not differences(results(calm), results(out))
+    # Every tick made a checkpoint: a kill costs the tick under way and the one being written.
+    assert counted.value - undisturbed <= RANDOM_KILLS * 2 * WIDTH * EVAL_EVERY
 
 
-def lane_steps_of(out: Path) -> int:
-    """Run-steps in a finished store."""
-    return sum(Store(out).rows(["steps"])["steps"].to_pylist())
-
-
-def idle_lane_steps(out: Path) -> int:
-    """At most this many steps are done by lanes without a run while packs run out of runs."""
-    packs = {row["pack_id"] for row in Store(out).plan()}
-    return len(packs) * WIDTH * 200 * (RANDOM_KILLS + 1)
+def trace(out: Path) -> list[tuple[str, int]]:
+    """The checkpoints and parts there are, with the times of their last change."""
+    files = [*(out / "ckpt").glob("p*.pt"), *(out / "parts").glob("*.parquet")]
+    found = []
+    for path in files:
+        with contextlib.suppress(FileNotFoundError):
+            found.append((path.name, path.stat().st_mtime_ns))
+    return sorted(found)
 
 
 @pytest.mark.parametrize("moment", [1, 2, 3])
@@ -122,7 +126,7 @@ def test_killed_inside_a_write_nothing_half_written_is_trusted(
 ) -> None:
     out = tmp_path / "quick"
     arguments = [*SMALL, f"out={out}"]
-    count = 1 if where == "results.parquet" else 4 * moment
+    count = 1 if where == "results.parquet" else 2 * moment + 1
     for _ in range(moment if where == "results.parquet" else 1):
         process = child(arguments, kill_inside(where, count))
         process.join()
@@ -165,7 +169,7 @@ def test_a_damaged_checkpoint_costs_time_and_nothing_else(
 ) -> None:
     out = tmp_path / "quick"
     arguments = [*SMALL, f"out={out}"]
-    process = child(arguments, kill_inside("/parts/", 5))
+    process = child(arguments, kill_inside("/parts/", 3))
     process.join()
     (checkpoint,) = (out / "ckpt").glob("p*.pt")
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])

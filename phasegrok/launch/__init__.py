@@ -46,11 +46,12 @@ def run(planned: Plan, argv: Sequence[str] = ()) -> int:
     failed = _print_summary(planned, rows, progress)
     if problem is not None:
         print(f"phasegrok: {problem}", file=sys.stderr)
-    if interrupted or problem is not None:
-        _print_how_to_go_on(planned, argv)
+    missing = len(planned.runs) - len(rows)
+    if missing:
+        _print_how_to_go_on(planned, missing, argv)
     if interrupted:
         return INTERRUPTED
-    return 1 if failed or problem is not None else 0
+    return 1 if failed or missing or problem is not None else 0
 
 
 def collect(store: Store) -> list[dict[str, Any]]:
@@ -147,6 +148,10 @@ def _print_summary(planned: Plan, rows: Sequence[dict[str, Any]], progress: Prog
     return failed
 
 
-def _print_how_to_go_on(planned: Plan, argv: Sequence[str]) -> None:
+def _print_how_to_go_on(planned: Plan, missing: int, argv: Sequence[str]) -> None:
     command = shlex.join(["python", "-m", "phasegrok.sweep", *argv])
-    print(f"what ended is kept in {planned.store.path}; go on with:\n  {command}", file=sys.stderr)
+    print(
+        f"{missing} runs are still to train; what ended is kept in {planned.store.path}; "
+        f"go on with:\n  {command}",
+        file=sys.stderr,
+    )

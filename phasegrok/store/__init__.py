@@ -223,10 +223,14 @@ def _provenance(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_or_set_aside(path: Path, columns: list[str] | None) -> pa.Table | None:
     try:
-        table = read_table(path, columns)
+        # All of it, whatever is wanted: a checksum is verified only where a column is read.
+        table = read_table(path)
         if "run_id" not in table.schema.names or "status" not in table.schema.names:
             raise pa.ArrowInvalid("it has no run_id and status columns")
-        return table.replace_schema_metadata(None)
+        wanted = columns or table.column_names
+        return table.select(
+            [c for c in wanted if c in table.column_names]
+        ).replace_schema_metadata()
     except FileNotFoundError:
         return None
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
