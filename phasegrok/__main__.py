@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from phasegrok import __version__
-from phasegrok.errors import InputError
-
-OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+from phasegrok.errors import FAILED, OK, InputError, answered
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; gives the exit code. PHASEGROK_DEBUG=1 shows errors with their traceback."""
+    """The command; gives the exit code."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     if arguments[:1] == ["sweep"]:
         from phasegrok import sweep
 
         return sweep.main(arguments[1:])
+    if "" not in sys.path and (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)  # a run's own network or operation may be a module here
     options = _parser().parse_args(arguments)
-    try:
-        return options.command(options)
-    except (InputError, OSError) as error:
-        if os.environ.get("PHASEGROK_DEBUG") == "1":
-            raise
-        faults = error.faults if isinstance(error, InputError) else [str(error)]
-        print("\n".join(f"phasegrok: {fault}" for fault in faults), file=sys.stderr)
-        return BAD_INPUT if isinstance(error, InputError) else FAILED
-    except KeyboardInterrupt:
-        print("phasegrok: interrupted", file=sys.stderr)
-        return INTERRUPTED
+    return answered(lambda: options.command(options))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -101,9 +90,13 @@ def _replay(store: object, row: dict[str, object]) -> int:
 
 def _plot(options: argparse.Namespace) -> int:
     from phasegrok import diagram
-    from phasegrok.store import Store, load
+    from phasegrok.store import Store
 
-    frame, config = load(options.directory), Store(options.directory).config()
+    store = Store(options.directory)
+    config, rows = store.config(), store.collected()
+    if len(rows) == 0:
+        raise InputError(f"{options.directory} holds no finished run yet")
+    frame = rows.to_pandas()
     print("\n".join(str(path) for path in diagram.save(frame, config, options.directory)))
     return OK
 

@@ -81,6 +81,14 @@ def _with(branch: Any, path: Sequence[str], value: Any) -> Any:
     return {**branch, path[0]: _with(branch[path[0]], path[1:], value)}
 
 
+def leaves(branch: Any, key: str = "") -> list[tuple[str, Any]]:
+    """Dotted key and value of every leaf of a nested config; a list is a leaf."""
+    if not isinstance(branch, Mapping):
+        return [(key, branch)]
+    named = ((f"{key}.{name}" if key else str(name), value) for name, value in branch.items())
+    return [leaf for dotted, value in named for leaf in leaves(value, dotted)]
+
+
 # ----------------------------------------------------------------------------------------- axes
 
 
@@ -92,8 +100,8 @@ def rounded(value: float) -> float:
 def axis_values(axis: Mapping[str, Any]) -> list[Any]:
     """The values of one axis: listed, or `num` from `low` to `high` on a linear or log scale.
 
-    `zero: true` puts 0 in front of a log axis. Values are rounded to 12 significant digits; from
-    whole ends come whole numbers if all values are whole, so that a width can be an axis.
+    `zero: true` puts 0 in front of a log axis. Values are rounded to 12 significant digits; those
+    of an axis with whole values only are whole numbers, so that a width can be an axis.
     """
     if axis.get("values") is not None:
         return [rounded(v) if isinstance(v, float) else v for v in axis["values"]]
@@ -103,8 +111,7 @@ def axis_values(axis: Mapping[str, Any]) -> list[Any]:
     points = [start + (stop - start) * i / max(num - 1, 1) for i in range(num)]
     values = [rounded(10**point if log else point) for point in points]
     values = [0.0, *values] if axis.get("zero") else values
-    whole = isinstance(axis["low"], int) and isinstance(axis["high"], int)
-    return [int(v) for v in values] if whole and all(map(float.is_integer, values)) else values
+    return [int(v) for v in values] if all(map(float.is_integer, values)) else values
 
 
 def axes(sweep: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -7,6 +7,7 @@ import logging
 import os
 import time
 import traceback
+import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -45,6 +46,7 @@ class PackJob:
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     parts_written: int = 0
     told: int = 0
+    token: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
     pack: Pack | None = None
 
     def run(self) -> bool:
@@ -58,13 +60,13 @@ class PackJob:
         if not runs:
             return True
         self.mode = _mode(planned[0], self.config)
-        states = self.checkpoints.load(watch(self.config), [run.run_id for run in runs])
+        states = self.checkpoints.load(watch(self.config), {run.run_id for run in runs})
         try:
             return self._train_in_memory(runs, states)
         except (InputError, OSError):
             raise
         except Exception:  # the program itself failed: its unfinished runs are recorded as failed
-            self._record_failure(traceback.format_exc())
+            self._record_failure(runs, traceback.format_exc())
             return True
 
     def _answered(self) -> set[str]:
@@ -79,8 +81,10 @@ class PackJob:
                 if self.mode.width == 1:
                     raise
                 if self.pack is not None:
+                    self._take(self.pack.ended())
                     runs, states = self.pack.unfinished(), states | self.pack.state()
-                    self.pack = None
+                    self._report()
+                    self.pack, self.told = None, 0
                 self.mode = replace(self.mode, width=self.mode.width // 2)
                 log.warning("%s: out of memory; going on with %d lanes",
                             self.pack_id, self.mode.width)  # fmt: skip
@@ -102,13 +106,13 @@ class PackJob:
             elif now - flushed >= launch["flush_s"]:
                 self._flush()
                 flushed = time.monotonic()
-        self._report()
         if pack.finished:
             self._flush()
             self.checkpoints.clear()
-            return True
-        self._checkpoint(pack)
-        return False
+        else:
+            self._checkpoint(pack)
+        self._report()  # last, since nobody may be listening any more
+        return pack.finished
 
     def _tick(self, pack: Pack) -> None:
         """Train to the next evaluation; its wall time is shared by the lanes that held a run."""
@@ -149,7 +153,8 @@ class PackJob:
         if not self.rows:
             return
         self.checkpoints.write_kept()
-        name = f"part-{self.pack_id}-{self.attempt:04d}-{self.parts_written:05d}"
+        # The last word keeps two drivers at work on one store from writing over each other.
+        name = f"part-{self.pack_id}-{self.attempt:04d}-{self.parts_written:05d}-{self.token}"
         self.store.write_part(name, self.rows, self.config)
         self.parts_written += 1
         self.rows = []
@@ -166,11 +171,15 @@ class PackJob:
         self.emit({"event": "progress", "phases": phases_ended, "run_steps": done - self.told})
         self.told = done
 
-    def _record_failure(self, error: str) -> None:
-        unfinished = self.pack.unfinished() if self.pack is not None else []
-        self._take([Outcome(run, "failed", error=error) for run in unfinished])
-        self._report()
+    def _record_failure(self, runs: Sequence[Run], error: str) -> None:
+        """Every run of the pack that had not ended failed with this error."""
+        log.error("%s: %s", self.pack_id, error)
+        if self.pack is not None:
+            self._take(self.pack.ended())
+            runs = self.pack.unfinished()
+        self._take([Outcome(run, "failed", error=error) for run in runs])
         self._flush()
+        self._report()
 
     def _write_error(self, outcome: Outcome) -> None:
         report = {"run_id": outcome.run.run_id, "traceback": outcome.error,

@@ -89,7 +89,8 @@ def faults(
     present, found = given(values), []
     for key, value in present.items():
         if key not in options:
-            hint = suggestion(key, options) or f"; it takes {', '.join(options)}"
+            takes = f"; it takes {', '.join(options)} ({section}.{key}=null takes the key away)"
+            hint = suggestion(key, options) or takes
             found.append(f"{section}.{key} = {value}: {owner} takes no such key{hint}")
         elif not options[key].allows(value):
             found.append(f"{section}.{key} = {value}: must be {options[key].allowed}")

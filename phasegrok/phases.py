@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from phasegrok.errors import InputError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -37,6 +39,18 @@ class Rule:
     val_accuracy: float = 0.9
     gap: int | float = 0.01
     budget: int | None = None
+
+    def __post_init__(self) -> None:
+        accuracies = (self.train_accuracy, self.val_accuracy)
+        faults = [
+            f"accuracy {a}: must be above 0 and at most 1" for a in accuracies if not 0 < a <= 1
+        ]
+        if not self.gap > 0:
+            faults.append(
+                f"gap {self.gap}: must be above 0 (steps, or below 1 a share of the budget)"
+            )
+        if faults:
+            raise InputError([f"Rule: {fault}" for fault in faults])
 
     @classmethod
     def from_config(cls, phase: Mapping[str, Any]) -> Rule:
@@ -100,7 +114,7 @@ def classify(frame: pd.DataFrame, rule: Rule | None = None) -> pd.Series:
     rule = rule or Rule()
     missing = [c for c in ("train_step", "val_step", "steps", "status") if c not in frame]
     if missing:
-        raise KeyError(f"classify needs the column(s) {', '.join(missing)}; got {list(frame)}")
+        raise InputError(f"classify needs the column(s) {', '.join(missing)}; got {list(frame)}")
     names = [c for c in CLASSIFY_COLUMNS if c in frame]
     rows = zip(*(_with_none(frame[name]) for name in names), strict=True)
     labels = [phase_of(dict(zip(names, row, strict=True)), rule) for row in rows]
@@ -167,8 +181,9 @@ def cell_table(frame: pd.DataFrame, by: Sequence[str], phase: str = "phase") -> 
 
     Returns:
         Columns `by`, then `seeds` (runs whose phase is known), `majority` (a phase, "tie", or
-        "undecided" where none is known), `tied` (the phases that share the lead), `p.PHASE` (share
-        of seeds in each phase), `entropy` (bits), `undecided` and `failed` (runs).
+        "undecided" where as many runs or more are undecided), `tied` (the phases that share the
+        lead), `p.PHASE` (share of seeds in each phase), `entropy` (bits), `undecided` and
+        `failed` (runs).
     """
     import pandas as pd
 
@@ -185,7 +200,10 @@ def cell_table(frame: pd.DataFrame, by: Sequence[str], phase: str = "phase") -> 
     known = counts[list(PHASES)].sum(axis=1)
     table = counts.index.to_frame(index=False)
     table["seeds"] = known.to_numpy()
-    table["majority"] = [_majority(names) for names in tied]
+    table["majority"] = [
+        _majority(row, names, left)
+        for row, names, left in zip(of_phases, tied, counts[UNDECIDED].tolist(), strict=True)
+    ]
     table["tied"] = tied
     for name in PHASES:
         table[f"p.{name}"] = (counts[name] / known.where(known > 0)).to_numpy()
@@ -201,8 +219,10 @@ def leaders(counts: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(name for name, count in counts.items() if count == top) if top else ()
 
 
-def _majority(tied: Sequence[str]) -> str:
-    return UNDECIDED if not tied else tied[0] if len(tied) == 1 else "tie"
+def _majority(counts: Mapping[str, int], tied: Sequence[str], undecided: int) -> str:
+    if not tied or undecided >= counts[tied[0]]:
+        return UNDECIDED
+    return tied[0] if len(tied) == 1 else "tie"
 
 
 def entropy(counts: Any) -> float:

@@ -9,15 +9,16 @@ import json
 import math
 import os
 import shutil
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from phasegrok import cells, phases, tasks
 from phasegrok.cells import Config, Run
 from phasegrok.errors import InputError
-from phasegrok.store import Store
+from phasegrok.store import Store, kept_path, swept
 
 # Lanes side by side in one program when `train.lanes` is auto. On a CPU a few lanes share the
 # cache; on a GPU many are needed to fill it.
@@ -67,7 +68,8 @@ def prepare(config: Config) -> Plan:
     Raises:
         InputError: the directory holds another sweep, or cannot be written.
     """
-    store = Store(config["out"] or Path("outputs") / config["sweep"]["name"])
+    out = config["out"] or Path("outputs") / config["sweep"]["name"]
+    store = Store(out, own=not config["dry_run"])
     planned = _plan(config, store)
     if not config["dry_run"]:
         try:
@@ -94,8 +96,8 @@ def _plan(config: Config, store: Store) -> Plan:
     packs = _packs(missing, config, store)
     done = len(runs) - len(missing) - len(found)
     ids = {run.run_id for run in missing}
-    further = [row["kept_state"] for row in rows if row["run_id"] in ids and asked.extends(row)]
-    continued = sum(state is not None for state in further)
+    further = [row for row in rows if row["run_id"] in ids and asked.extends(row)]
+    continued = sum(kept_path(store, row) is not None for row in further)
     return Plan(config, store, runs, packs, done, reused, continued, len(further) - continued)
 
 
@@ -109,19 +111,22 @@ class Asked:
     budget: int
     rule: phases.Rule
     stops: bool
+    stop_accuracy: float | None
 
     @classmethod
     def of(cls, config: Config) -> Asked:
         train = config["train"]
         rule = phases.Rule.from_config(config["phase"])
-        return cls(train["steps"], rule, bool(train["stop_when_decided"]))
+        stops = bool(train["stop_when_decided"])
+        return cls(train["steps"], rule, stops, train.get("stop_accuracy") if stops else None)
 
     def answered_by(self, row: Mapping[str, Any]) -> bool:
         """Whether the row tells all this sweep wants to know of its run.
 
         A run that ended by itself (decided, diverged) within the budget did not depend on it;
         otherwise the budgets must be equal. Where early stopping is off, a stopped run is no
-        answer. A rule that the row cannot judge is no answer either.
+        answer; nor is a run that stopped before the stop accuracy asked for, or a row that cannot
+        be judged by the rule.
         """
         if row["status"] == "failed":
             return False
@@ -130,14 +135,19 @@ class Asked:
             return False
         if row["status"] == "decided" and not self.stops and row["steps"] < self.budget:
             return False
-        return phases.phase_of({**row, "budget": self.budget}, self.rule) != phases.UNDECIDED
+        rules = [self.rule]
+        if self.stop_accuracy is not None:
+            accuracy = self.stop_accuracy
+            rules.append(replace(self.rule, train_accuracy=accuracy, val_accuracy=accuracy))
+        told = {**row, "budget": self.budget}
+        return all(phases.phase_of(told, rule) != phases.UNDECIDED for rule in rules)
 
     def extends(self, row: Mapping[str, Any]) -> bool:
         """Whether the row's run was followed to the end of a smaller budget than asked now."""
         return row["status"] == "finished" and row["budget"] < self.budget
 
 
-_ANSWER_COLUMNS = (*phases.CLASSIFY_COLUMNS, "run_id", "kept_state")
+_ANSWER_COLUMNS = (*phases.CLASSIFY_COLUMNS, "run_id", "kept_state", "reused_from")
 
 
 def answered_ids(store: Store, asked: Asked) -> set[str]:
@@ -159,14 +169,14 @@ def _reusable(
         found = [row for row in other.rows().to_pylist()
                  if row["run_id"] in wanted and asked.answered_by(row)]  # fmt: skip
         if found:
-            reused[str(other.path)] = found
+            reused[str(other.path.resolve())] = found
             wanted = wanted - {row["run_id"] for row in found}
     return reused
 
 
 def _other_stores(config: Config, store: Store) -> Iterable[Store]:
     """The stores named by `reuse`, then the siblings of `out`."""
-    named = [Store(path) for path in config["reuse"]]
+    named = [Store(path, own=False) for path in config["reuse"]]
     absent = [str(other.path) for other in named if not other.exists()]
     if absent:
         raise InputError(
@@ -174,7 +184,8 @@ def _other_stores(config: Config, store: Store) -> Iterable[Store]:
             "name directories that a sweep wrote"
         )
     folder = store.path.parent
-    siblings = [Store(p) for p in sorted(folder.iterdir())] if folder.is_dir() else []
+    beside = sorted(folder.iterdir()) if folder.is_dir() else []
+    siblings = [Store(path, own=False) for path in beside]
     here = {store.path.resolve(), *(other.path.resolve() for other in named)}
     fresh = (s for s in siblings if s.path.resolve() not in here and s.exists())
     return [*named, *fresh]
@@ -204,21 +215,13 @@ def refuse_another_sweep(store: Store, config: Config) -> None:
 
 def _fixed_keys(config: Config) -> dict[str, Any]:
     axes = cells.axes(config["sweep"])
-    flat = dict(_flatten(cells.run_config(config), ""))
+    flat = dict(cells.leaves(cells.run_config(config)))
     flat["split_seed"] = config.get("split_seed")
     flat |= {f"sweep.{name}.param": axis["param"] for name, axis in axes.items()}
-    swept = {axis["param"] for axis in axes.values()}
-    irrelevant = swept | {key.rpartition(".")[0] for key in swept if key[-1].isdigit()}
+    varied = set(swept(config))
+    irrelevant = varied | {key.rpartition(".")[0] for key in varied if key[-1].isdigit()}
     irrelevant |= {"train.vectorise", "optim.allow_overdecay"}
     return {k: v for k, v in flat.items() if v is not None and k not in irrelevant}
-
-
-def _flatten(branch: Any, key: str) -> Iterable[tuple[str, Any]]:
-    if isinstance(branch, Mapping):
-        for name, value in branch.items():
-            yield from _flatten(value, f"{key}.{name}" if key else name)
-    else:
-        yield key, branch
 
 
 # ---------------------------------------------------------------------------------------- packs
@@ -227,18 +230,28 @@ def _flatten(branch: Any, key: str) -> Iterable[tuple[str, Any]]:
 def _packs(missing: Sequence[Run], config: Config, store: Store) -> tuple[PackPlan, ...]:
     """Missing runs in packs: where a plan already placed a run it stays, the rest get new packs."""
     old_rows = store.plan() if store.exists() else []
-    placed = {row["run_id"]: row for row in old_rows}
+    placed = {row["run_id"]: row for row in old_rows if _stays(row, config)}
     by_pack: dict[str, list[Run]] = {}
     for run in missing:
         row = placed.get(run.run_id)
         if row is not None:
             by_pack.setdefault(row["pack_id"], []).append(run)
     kept = [_kept_pack(pack_id, runs, placed) for pack_id, runs in by_pack.items()]
-    numbers = [int(row["pack_id"][1:]) for row in old_rows]
+    numbers = [int(row["pack_id"][1:]) for row in old_rows if row["pack_id"] is not None]
     first_number = max(numbers, default=-1) + 1
     new = [run for run in missing if run.run_id not in placed]
     packs = [*kept, *_new_packs(new, config, first_number)]
     return tuple(sorted(packs, key=lambda pack: (-pack.run_steps, pack.pack_id)))
+
+
+def _stays(row: Mapping[str, Any], config: Config) -> bool:
+    """Whether a run stays where an earlier plan placed it: not if lanes or compile forbid it."""
+    train = config["train"]
+    return (
+        row["pack_id"] is not None
+        and (train["lanes"] == "auto" or row["width"] <= train["lanes"])
+        and train["compile"] in ("auto", row["compiled"])
+    )
 
 
 def _kept_pack(pack_id: str, runs: list[Run], placed: Mapping[str, dict[str, Any]]) -> PackPlan:
@@ -278,7 +291,7 @@ def device_of(config: Config) -> str:
     asked = config["launch"].get("device", "auto")
     if asked != "auto":
         return asked
-    return "cuda" if Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi") else "cpu"
+    return "cuda" if any(Path("/dev").glob("nvidia[0-9]*")) else "cpu"
 
 
 def compiles(config: Config, run_steps: int) -> bool:
@@ -300,10 +313,12 @@ def _pack_size(run_count: int, width: int, config: Config) -> int:
     return min(max(math.ceil(share / width), 1) * width, MOST_RUNS_IN_A_PACK)
 
 
-def workers(config: Config) -> int:
-    """Worker processes of a local launch: one per core unless told."""
+def workers(config: Config, gpus: int = 0) -> int:
+    """Worker processes of a local launch: one per GPU or core unless told, never two on a GPU."""
     asked = config["launch"].get("workers", 1)
-    return max(len(os.sched_getaffinity(0)), 1) if asked == "auto" else asked
+    if asked == "auto":
+        return gpus or max(len(os.sched_getaffinity(0)), 1)
+    return min(asked, gpus) if gpus else asked
 
 
 # ------------------------------------------------------------------------------ writing, showing
@@ -313,37 +328,37 @@ def _write(planned: Plan) -> None:
     store, config = planned.store, planned.config
     store.path.mkdir(parents=True, exist_ok=True)
     store.write_config(config)
-    for number, (source, rows) in enumerate(planned.reused.items()):
+    for source, rows in planned.reused.items():
         copies = [
-            {**row, "sweep": config["sweep"]["name"], "reused_from": row["reused_from"] or source}
+            {**row, **_swept_values(row, config), "sweep": config["sweep"]["name"],
+             "reused_from": row["reused_from"] or source}
             for row in rows
-        ]
-        store.write_part(f"reused-{_part_stamp(store)}-{number:03d}", copies, config)
+        ]  # fmt: skip
+        store.write_part(f"reused-{uuid.uuid4().hex[:8]}", copies, config)
     store.write_plan(_plan_rows(planned), config)
 
 
-def _part_stamp(store: Store) -> str:
-    return f"{len(store.part_names()):05d}"
+def _swept_values(row: Mapping[str, Any], config: Config) -> dict[str, Any]:
+    """This sweep's swept keys of a row that comes from a sweep over other keys."""
+    run = json.loads(row["config"])
+    return {key: cells.lookup(run, key) for key in swept(config)}
 
 
 def _plan_rows(planned: Plan) -> list[dict[str, Any]]:
     """Rows of plan.parquet: this plan's runs, each where this or an earlier plan placed it."""
-    placed = {row["run_id"]: row for row in planned.store.plan()}
-    new = {
-        run.run_id: {
-            "pack_id": p.pack_id,
-            "width": p.width,
-            "compiled": p.compiled,
-            "lane_order": i,
-        }
+    before = {row["run_id"]: row for row in planned.store.plan()}
+    now = {
+        run.run_id: {"pack_id": p.pack_id, "width": p.width, "compiled": p.compiled,
+                     "lane_order": place}
         for p in planned.packs
-        for i, run in enumerate(p.runs)
-        if run.run_id not in placed
-    }
-    nowhere = {"pack_id": "p0000", "width": 1, "compiled": False, "lane_order": -1}
+        for place, run in enumerate(p.runs)
+    }  # fmt: skip
+    nowhere = dict.fromkeys(("pack_id", "width", "compiled", "lane_order"))
     rows = []
     for run in planned.runs:
-        place = placed.get(run.run_id) or new.get(run.run_id) or nowhere
+        place = before.get(run.run_id, nowhere)
+        if run.run_id in now and now[run.run_id]["pack_id"] != place["pack_id"]:
+            place = now[run.run_id]
         where = {key: place[key] for key in nowhere}
         index = {f"index.{name}": position for name, position in run.index.items()}
         row = {"run_id": run.run_id, "seed": run.seed, **run.cell, **index, **where}
@@ -370,9 +385,9 @@ def describe(planned: Plan) -> str:
         widths = sorted({pack.width for pack in planned.packs})
         steps = sum(pack.run_steps for pack in planned.packs)
         how = "compiled" if any(p.compiled for p in planned.packs) else "eager"
-        lanes_text = "-".join(map(str, {widths[0]: 0, widths[-1]: 0}))
+        lanes_text = " to ".join(map(str, dict.fromkeys((widths[0], widths[-1]))))
         lines.append(
-            f"{len(planned.packs)} packs of up to {lanes_text} lanes, at most {steps:,} run-steps; "
+            f"{len(planned.packs)} packs of {lanes_text} lanes, at most {steps:,} run-steps; "
             f"{config['launch']['name']} on {device_of(config)}, {how}"
         )
     lines.append(f"out: {planned.store.path}")
@@ -380,5 +395,9 @@ def describe(planned: Plan) -> str:
 
 
 def _axes_line(config: Config) -> str:
-    axes = cells.axes(config["sweep"])
-    return " x ".join(f"{a['param']} ({len(cells.axis_values(a))})" for a in axes.values())
+    sweep, axes = config["sweep"], cells.axes(config["sweep"])
+    groups = [[axes[name] for name in group] for group in cells.zipped(sweep)]
+    return " x ".join(
+        f"{' with '.join(axis['param'] for axis in group)} ({len(cells.axis_values(group[0]))})"
+        for group in groups
+    )

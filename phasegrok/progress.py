@@ -18,10 +18,9 @@ Event = dict[str, Any]
 class Progress:
     """Takes in workers' events and shows runs done, run-steps/s, ETA and the phases so far."""
 
-    def __init__(self, total: int, budget_steps: int, stream: TextIO | None = None):
+    def __init__(self, total: int, stream: TextIO | None = None):
         self.stream = stream or sys.stderr
         self.total = total
-        self.budget_steps = budget_steps
         self.phases: Counter[str] = Counter()
         self.run_steps = 0
         self.began = time.monotonic()

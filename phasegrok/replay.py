@@ -13,6 +13,7 @@ import torch
 
 from phasegrok.cells import Config, Run
 from phasegrok.engine import Mode, Outcome, Pack, Watch, cpu_numerics
+from phasegrok.errors import InputError
 from phasegrok.rows import result_row, watch
 from phasegrok.store import Store, write_whole
 from phasegrok.store.schema import OUTCOME
@@ -35,13 +36,12 @@ def repeat(store: Store, row: Mapping[str, Any]) -> Replay:
     with every evaluation in its curve) and replay/RUN_ID.pt (name -> tensor) into the store.
     """
     run = Run(row["run_id"], json.loads(row["config"]), {}, {})
-    # A row copied from another sweep may have had a smaller budget than its config says by now.
     config = store.config()
     mode = Mode(row["width"], row["compiled"], row["device"])
     with cpu_numerics():
         outcome = _only_outcome(Pack([run], mode, _dense_watch(config, row)))
-    if outcome.error is not None:
-        raise RuntimeError(outcome.error)
+    if outcome.exception is not None:
+        raise InputError(f"{run.run_id} cannot be trained: {outcome.exception}")
     again = result_row(outcome, config, mode)
     differing = {
         name: (row[name], again[name]) for name in OUTCOME if not _same(row[name], again[name])

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from phasegrok import phases
+from phasegrok import cells, phases
 from phasegrok.errors import InputError
 from phasegrok.store import Store
 from phasegrok.store.schema import CURVES, OUTCOME
@@ -14,7 +14,7 @@ from phasegrok.store.schema import CURVES, OUTCOME
 
 def find(store: Store, name: str) -> dict[str, Any]:
     """The row of the run whose id is, or alone begins with, `name`."""
-    rows = [row for row in store.rows().to_pylist() if row["run_id"].startswith(name)]
+    rows = [row for row in store.collected().to_pylist() if row["run_id"].startswith(name)]
     if len(rows) == 1:
         return rows[0]
     if rows:
@@ -29,7 +29,7 @@ def find(store: Store, name: str) -> dict[str, Any]:
 def describe(row: Mapping[str, Any]) -> str:
     """A run's configuration, outcome and curve as text."""
     lines = [f"run {row['run_id']} of {row['sweep']}, seed {row['seed']}", "", "configuration"]
-    lines += [f"  {key} = {_text(value)}" for key, value in leaves(json.loads(row["config"]))]
+    lines += [f"  {key} = {_text(value)}" for key, value in cells.leaves(json.loads(row["config"]))]
     lines += ["", "outcome"]
     lines += [f"  {name} = {_outcome(name, row[name])}" for name in OUTCOME if name not in _LADDERS]
     lines += [f"  {name}: {_ladder(row[name])}" for name in _LADDERS]
@@ -41,15 +41,6 @@ def describe(row: Mapping[str, Any]) -> str:
 _LADDERS = ("train_steps", "val_steps")
 _TRAINED = ("pack_id", "width", "compiled", "device", "seconds", "attempt", "host", "reused_from",
             "phasegrok", "torch", "commit")  # fmt: skip
-
-
-def leaves(branch: Any, key: str = "") -> list[tuple[str, Any]]:
-    """Dotted key and value of every leaf of a nested configuration."""
-    if not isinstance(branch, Mapping):
-        return [(key, branch)]
-    return [
-        leaf for name, value in branch.items() for leaf in leaves(value, f"{key}.{name}".strip("."))
-    ]
 
 
 def _outcome(name: str, value: Any) -> str:

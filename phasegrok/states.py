@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import torch
 
 from phasegrok.cells import SEMANTICS
 from phasegrok.engine.record import Record, Watch
-from phasegrok.store import Store, write_whole
+from phasegrok.store import Store, kept_path, write_whole
 
 log = logging.getLogger("phasegrok")
 
@@ -32,11 +32,12 @@ class Checkpoints:
         self.pack_id = pack_id
         self.path = store.checkpoints / f"{pack_id}.pt"
         self._kept: dict[str, State] = {}
+        self._token = uuid.uuid4().hex[:8]
 
     def next_attempt(self) -> int:
         """One more than any attempt at this pack that left a trace."""
         names = [*self.store.part_names(), *(p.stem for p in self.store.checkpoints.glob("*.pt"))]
-        matches = [re.search(rf"-{self.pack_id}-(\d+)-\d+$", name) for name in names]
+        matches = [re.search(rf"-{self.pack_id}-(\d+)-\d+", name) for name in names]
         attempts = [int(match.group(1)) for match in matches if match]
         saved = _load(self.path)
         return 1 + max([0, *attempts, (saved or {}).get("attempt", 0)])
@@ -44,13 +45,12 @@ class Checkpoints:
     def save(self, states: dict[str, State], attempt: int) -> None:
         _save(self.path, {"states": states, "attempt": attempt, "semantics": SEMANTICS})
 
-    def load(self, watch: Watch, run_ids: Sequence[str]) -> dict[str, State]:
+    def load(self, watch: Watch, wanted: set[str]) -> dict[str, State]:
         """Where these runs were left: by the checkpoint, else by a kept state; {} if nowhere.
 
         A state that did not watch the thresholds asked for now is no use: crossings before it
         would be missed.
         """
-        wanted = set(run_ids)
         found = self._kept_states(wanted)
         saved = _load(self.path) or {}
         if saved.get("semantics") == SEMANTICS:
@@ -67,7 +67,7 @@ class Checkpoints:
     def keep(self, run_id: str, state: State, attempt: int, number: int) -> str:
         """Keep a state for the next `write_kept`; returns the name of the file it will be in."""
         self._kept[run_id] = state
-        self._kept_name = f"kept-{self.pack_id}-{attempt:04d}-{number:05d}"
+        self._kept_name = f"kept-{self.pack_id}-{attempt:04d}-{number:05d}-{self._token}"
         return self._kept_name
 
     def write_kept(self) -> None:
@@ -77,13 +77,17 @@ class Checkpoints:
             self._kept = {}
 
     def _kept_states(self, wanted: set[str]) -> dict[str, State]:
+        """The states that the rows of these runs name, wherever their rows came from."""
+        files: dict[Path, list[str]] = {}
+        for row in self.store.rows(["kept_state", "reused_from"]).to_pylist():
+            path = kept_path(self.store, row)
+            if row["run_id"] in wanted and path is not None:
+                files.setdefault(path, []).append(row["run_id"])
         found: dict[str, State] = {}
-        for path in sorted(self.store.checkpoints.glob(f"kept-{self.pack_id}-*.pt")):
+        for path, names in files.items():
             saved = _load(path) or {}
             if saved.get("semantics") == SEMANTICS:
-                for name in wanted & saved["states"].keys():
-                    if name not in found or found[name]["done"] < saved["states"][name]["done"]:
-                        found[name] = saved["states"][name]
+                found |= {name: saved["states"][name] for name in names if name in saved["states"]}
         return found
 
 

@@ -20,12 +20,10 @@ from phasegrok import __version__, config
 from phasegrok._paths import CONF_DIR
 from phasegrok.cells import Config
 from phasegrok.config import composing
-from phasegrok.errors import InputError
+from phasegrok.errors import OK, InputError, answered
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-
-OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,20 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     Errors become one message on stderr; PHASEGROK_DEBUG=1 shows them with their traceback.
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
-    try:
-        # A console script does not see the current directory, where a user's own modules may be.
-        if "" not in sys.path and (here := str(Path.cwd())) not in sys.path:
-            sys.path.append(here)
-        return _answer(_parsed(arguments))
-    except (InputError, OSError) as error:
-        if os.environ.get("PHASEGROK_DEBUG") == "1":
-            raise
-        faults = error.faults if isinstance(error, InputError) else [str(error)]
-        print("\n".join(f"phasegrok: {fault}" for fault in faults), file=sys.stderr)
-        return BAD_INPUT if isinstance(error, InputError) else FAILED
-    except KeyboardInterrupt:
-        print("phasegrok: interrupted", file=sys.stderr)
-        return INTERRUPTED
+    # A console script does not see the current directory, where a user's own modules may be.
+    if "" not in sys.path and (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)
+    return answered(lambda: _answer(_parsed(arguments)))
 
 
 def ask(composed: Config, arguments: Sequence[str] = ()) -> int:

@@ -8,8 +8,10 @@ Needs torch and pyarrow only.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
+import os
 import queue
 import signal
 import sys
@@ -21,7 +23,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from phasegrok import phases
 from phasegrok.cells import Run
 from phasegrok.engine import Given, Mode, Pack, cpu_numerics, outcomes
-from phasegrok.errors import InputError
+from phasegrok.errors import FAILED, OK, InputError
 from phasegrok.jobs import Emit, Event, PackJob
 from phasegrok.plan import pack_key
 from phasegrok.rows import result_row, watch
@@ -106,18 +108,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     packs: queue.Queue[str | None] = queue.Queue()
     threading.Thread(target=_read_packs, args=(packs, closed), daemon=True).start()
     signal.signal(signal.SIGTERM, lambda *_: (closed.set(), packs.put(None)))
-    # Events own the real standard output; what a user's module prints goes to the log instead.
-    events, sys.stdout = sys.stdout, sys.stderr
+    # Events own the pipe; what a user's module or its subprocesses print goes to the log instead.
+    events = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     emit = functools.partial(_write_event, events)
     sys.path.insert(0, str(Path.cwd()))
     try:
         run_packs(Store(path), packs.get, emit, closed.is_set)
-    except BrokenPipeError:
-        return 1
     except (InputError, OSError) as error:
-        emit({"event": "error", "message": _message(error)})
-        return 1
-    return 0
+        of_input = isinstance(error, InputError)
+        emit({"event": "error", "message": _message(error), "input": of_input})
+        return FAILED
+    return OK
 
 
 def _read_packs(packs: queue.Queue[str | None], closed: threading.Event) -> None:
@@ -128,7 +130,8 @@ def _read_packs(packs: queue.Queue[str | None], closed: threading.Event) -> None
 
 
 def _write_event(stream: TextIO, event: Event) -> None:
-    print(json.dumps(event), file=stream, flush=True)
+    with contextlib.suppress(BrokenPipeError):  # the driver has died; what is done is written
+        print(json.dumps(event), file=stream, flush=True)
 
 
 def _message(error: BaseException) -> str:

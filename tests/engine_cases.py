@@ -209,7 +209,7 @@ def small_map() -> list[Run]:
         "model": {"name": "quadratic_mlp", "width": 32, "init_scale": 1.0},
         "optim": {**_optim(CASES[0], 0), "lr": 0.02},
         "train": {
-            "steps": 400,
+            "steps": 300,
             "batch_size": None,
             "eval_every": 5,
             "dtype": "float32",
@@ -217,8 +217,8 @@ def small_map() -> list[Run]:
             "vectorise": True,
         },
         "sweep": {
-            "x": {"param": "task.train_fraction", "values": [0.6, 0.75, 0.9]},
-            "y": {"param": "optim.weight_decay", "values": [0.1, 1.0, 6.0, 12.0]},
+            "x": {"param": "task.train_fraction", "values": [0.75, 0.9]},
+            "y": {"param": "optim.weight_decay", "values": [1.0, 3.0, 5.0, 10.0, 11.0]},
         },
         "seeds": 2,
     }

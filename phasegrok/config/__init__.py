@@ -19,19 +19,21 @@ __all__ = ["check", "compose", "runs", "sweeps"]
 
 
 def runs(
-    name: str, overrides: Sequence[str] = (), *, config_dir: str | Path | None = None
+    name: str, overrides: Sequence[str] | str = (), *, config_dir: str | Path | None = None
 ) -> list[Run]:
     """All runs of a sweep file, as the command would train them.
 
     Args:
         name: of the sweep, like "wd_vs_frac".
-        overrides: as on the command line, like ["optim.lr=3e-3", "sweep.x.num=5"].
+        overrides: as on the command line, like ["optim.lr=3e-3", "sweep.x.num=5"]; one may
+            stand by itself.
         config_dir: a folder of one's own that holds sweep/NAME.yaml.
 
     Raises:
         InputError: with every fault of the configuration.
     """
-    arguments = [f"+sweep={name}", *overrides]
+    given = [overrides] if isinstance(overrides, str) else overrides
+    arguments = [f"+sweep={name}", *given]
     config = compose(arguments, config_dir)
     check(config, arguments)
     return cells.runs(config)

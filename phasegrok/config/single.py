@@ -125,7 +125,7 @@ def _meant_together(config: Config, bad: set[str]) -> Iterator[str]:
     task, model = config.get("task"), config.get("model")
     task_faults = tasks.faults(task) if isinstance(task, Mapping) else [""]
     model_faults = models.faults(model) if isinstance(model, Mapping) else [""]
-    sound = {"task", "model", "optim", "train"} - {key.partition(".")[0] for key in bad}
+    sound = {"task", "model", "optim", "train", "phase"} - {key.partition(".")[0] for key in bad}
     yield from filter(None, [*task_faults, *model_faults])
     if {"task", "train"} <= sound and not task_faults:
         yield from _loss_faults(config)
@@ -135,6 +135,8 @@ def _meant_together(config: Config, bad: set[str]) -> Iterator[str]:
         yield from _group_faults(config)
     if "train" in sound:
         yield from _step_faults(config["train"])
+    if {"train", "phase"} <= sound:
+        yield from _rule_faults(config["train"], config["phase"])
 
 
 def _loss_faults(config: Config) -> Iterator[str]:
@@ -152,8 +154,8 @@ def _optim_faults(optim: Mapping[str, Any]) -> Iterator[str]:
     for key in unread:
         if optim.get(key):
             yield (
-                f"optim.{key} = {shown(optim[key])}: must be null, for {name} does not read it "
-                f"(optim={name} sets all that {name} needs)"
+                f"optim.{key} = {shown(optim[key])}: must be null, for {name} does not read it; "
+                f"set optim.{key}=null (and choose {name} by optim={name})"
             )
 
 
@@ -174,4 +176,20 @@ def _step_faults(train: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"train.steps = {steps}: must be a multiple of train.eval_every = {every}, so that "
             f"the last step is evaluated; nearest: {' or '.join(near)}"
+        )
+
+
+def _rule_faults(train: Mapping[str, Any], phase: Mapping[str, Any]) -> Iterator[str]:
+    """A rule by which no run could grok, or which its runs end too early to be judged by."""
+    gap, steps = phase["gap"], train["steps"]
+    if gap >= steps:
+        yield (
+            f"phase.gap = {gap}: must be below train.steps = {steps}, or no run could be called "
+            "grokking (a number below 1 is a share of train.steps)"
+        )
+    stop, needed = train["stop_accuracy"], max(phase["train_accuracy"], phase["val_accuracy"])
+    if stop is not None and stop < needed:
+        yield (
+            f"train.stop_accuracy = {stop}: must not be below phase.train_accuracy or "
+            f"phase.val_accuracy, at most {needed} here, or runs stop before the rule can judge them"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import matplotlib
@@ -66,18 +67,23 @@ def facet_text(axis: Axis, place: int) -> str:
     return f"{label(axis.key)} = {value_text(axis.values[place], axis.key)}"
 
 
-def heading(ax: Axes, text: str, length: float, *, right: bool = False) -> None:
-    """Write above a panel or at its right side, which is so many inches long."""
-    if not right:
-        ax.set_title("\n".join(lines(text, length)), parse_math=False)
-        return
-    # Along the side if it is long enough, else across in short lines.
-    upright = len(lines(text, length)) > 1
-    shown = "\n".join(lines(text, 1.0)) if upright else text
-    turn = {"rotation": 0 if upright else 270, "va": "center", "ha": "left", "parse_math": False}
+def head_columns(panels: Sequence[Axes], axis: Axis, length: float) -> None:
+    """Write above each panel of a row, which is so many inches wide, what its column shows."""
+    for place, ax in enumerate(panels):
+        ax.set_title("\n".join(lines(facet_text(axis, place), length)), parse_math=False)
+
+
+def head_rows(panels: Sequence[Axes], axis: Axis, length: float) -> None:
+    """Write at the right of each panel of a column, so many inches high, what its row shows."""
+    texts = [facet_text(axis, place) for place in range(len(panels))]
+    # Along the side if it is long enough for all of them, else all across in short lines.
+    across = any(len(lines(text, length)) > 1 for text in texts)
+    turn = {"rotation": 0 if across else 270, "va": "center", "ha": "left", "parse_math": False}
     size = matplotlib.rcParams["axes.titlesize"]
     beside = {"xycoords": "axes fraction", "textcoords": "offset points", "fontsize": size}
-    ax.annotate(shown, (1, 0.5), (4, 0), **beside, **turn)
+    for ax, text in zip(panels, texts, strict=True):
+        shown = "\n".join(lines(text, 1.0)) if across else text
+        ax.annotate(shown, (1, 0.5), (4, 0), **beside, **turn)
 
 
 def _break(ax: Axes, side: Side, low: float, high: float) -> None:

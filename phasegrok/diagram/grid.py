@@ -19,6 +19,9 @@ SCALES = ("linear", "log", "category")
 # What a cell can show besides a phase, in the order of the legend.
 SHOWN = (*PHASES, "tie", UNDECIDED, "failed", "missing")
 
+# The columns that say what was trained; seeds are none of them.
+_HYPERPARAMETERS = ("task.", "model.", "optim.", "train.")
+
 # The space between the cells for zero and the rest of a log axis, as a share of the axis; at most
 # that many cells.
 _BREAK, _BREAK_CELLS = 0.025, 0.4
@@ -154,6 +157,33 @@ def axes_of(
         for name, key in keys.items()
         if key
     }
+
+
+def refuse_mixed(frame: pd.DataFrame, drawn: Iterable[str]) -> None:
+    """InputError if the runs of one cell differ in a hyperparameter: they are no seeds of it.
+
+    A hyperparameter that the drawn ones decide, as one of two that move together, mixes nothing.
+    """
+    drawn = list(drawn)
+    at = _rows(frame[key].tolist() for key in drawn)
+    cell_count, mixed = len(set(at)), {}
+    for key in frame.columns:
+        if key in drawn or not str(key).startswith(_HYPERPARAMETERS):
+            continue
+        values = [_plain(value) for value in frame[key].tolist()]
+        if len(set(zip(at, values, strict=True))) > cell_count:
+            mixed[key] = list(dict.fromkeys(values))
+    if mixed:
+        raise InputError([_mixed(key, values) for key, values in mixed.items()])
+
+
+def _mixed(key: str, values: Sequence[Hashable]) -> str:
+    shown = ", ".join(map(str, values[:4])) + (", ..." if len(values) > 4 else "")
+    first = next(value for value in values if value is not None)
+    return (
+        f"cells would mix runs of different {key} ({shown}): draw it (row={key!r} or col={key!r}) "
+        f"or draw one value of it, as in frame[frame[{key!r}] == {first!r}]"
+    )
 
 
 def planned_axes(sweep: Mapping[str, Any]) -> dict[str, Axis]:

@@ -17,8 +17,8 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure, SubFigure
 
 from phasegrok.diagram.colors import EMPTY, FRAME, MARKS, PHASE_COLORS
-from phasegrok.diagram.dress import dress, facet_text, heading, inches
-from phasegrok.diagram.grid import Axis, axes_of, axis_cells, phase_map
+from phasegrok.diagram.dress import dress, head_columns, head_rows, inches
+from phasegrok.diagram.grid import Axis, axes_of, axis_cells, phase_map, refuse_mixed
 from phasegrok.diagram.legend import add_legend
 from phasegrok.diagram.shapes import bands, corners, crosses
 from phasegrok.errors import InputError
@@ -73,7 +73,7 @@ def draw(
     """Draw the phase of every cell that the frame's own values span.
 
     Args:
-        frame: one row per run, as `phasegrok.load` gives it.
+        frame: one row per run, as `phasegrok.load` gives it; the runs of a cell are its seeds.
         x: dotted key of the horizontal axis, e.g. "task.train_fraction".
         y: dotted key of the vertical axis; None draws a strip.
         row: dotted key whose values are the rows of panels; `col` likewise.
@@ -88,7 +88,8 @@ def draw(
         The axes; with `row` or `col` an array of axes [rows, columns].
 
     Raises:
-        InputError: a key has no column, an axis cannot have its scale, or there is no run.
+        InputError: a key has no column, an axis cannot have its scale, there is no run, or runs of
+            one cell differ in a hyperparameter that is not drawn.
     """
     facets = row is not None or col is not None
     if ax is not None and facets:
@@ -96,6 +97,7 @@ def draw(
     if rule is not None or "phase" not in frame:
         frame = frame.assign(phase=classify(frame, rule or Rule()))
     axes = axes_of(frame, {"x": x, "y": y, "row": row, "col": col}, scales)
+    refuse_mixed(frame, [axis.key for axis in axes.values()])
     full = phase_map(frame, axes)
     with theme():
         if ax is not None:
@@ -151,10 +153,10 @@ def paint_panels(
             cells = cells.loc[cells["col.at"] == col]
         paint(ax, cells, axes, size)
         ax.label_outer()
-        if "col" in axes and row == 0:
-            heading(ax, facet_text(axes["col"], col), size[0])
-        if "row" in axes and col == cols - 1:
-            heading(ax, facet_text(axes["row"], row), size[1], right=True)
+    if "col" in axes:
+        head_columns(panels[0], axes["col"], size[0])
+    if "row" in axes:
+        head_rows(panels[:, -1], axes["row"], size[1])
     if panels.size > 1:
         _common_labels(figure, panels)
     add_legend(figure, full)

@@ -15,6 +15,9 @@ from phasegrok.diagram.words import value_text
 # A value of at most so many characters is a better label than a power of ten beside it.
 _SHORT = 5
 
+# A decimal of at most so many characters is not rounded.
+_EXACT = 6
+
 
 @dataclass(frozen=True)
 class Ticks:
@@ -60,16 +63,30 @@ def _numbers(points: list[float], axis: Axis, room: int) -> tuple[list[float], t
 
 
 def number_texts(numbers: Sequence[float]) -> list[str]:
-    """Plain decimals as long as all are short, else all as mantissa and power of ten."""
-    if all(number == 0 or 1e-3 <= abs(number) < 1e5 for number in numbers):
-        return [f"{number:.6g}" for number in numbers]
-    return [_scientific(number) for number in numbers]
+    """Plain decimals as long as all are short, else all as mantissa and power of ten.
+
+    A long number is rounded to three digits, or to as many as tell it from the others.
+    """
+    plain = all(number == 0 or 1e-3 <= abs(number) < 1e5 for number in numbers)
+    write = _decimal if plain else _scientific
+    exact = [write(number, 12) for number in numbers]
+    tries = ([write(number, digits) for number in numbers] for digits in range(3, 7))
+    return next((texts for texts in tries if len(set(texts)) == len(set(numbers))), exact)
 
 
-def _scientific(number: float) -> str:
+def _decimal(number: float, digits: int) -> str:
+    exact = f"{number:.6g}"
+    if len(exact) <= _EXACT:
+        return exact
+    # Digits before the point stay: 1234.56 is 1235.
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(number))))
+    return f"{round(number, decimals):.12g}"
+
+
+def _scientific(number: float, digits: int) -> str:
     if number == 0:
         return "0"
-    mantissa, exponent = f"{number:.5e}".split("e")
+    mantissa, exponent = f"{number:.{digits - 1}e}".split("e")
     digits, power = f"{float(mantissa):g}", f"10^{{{int(exponent)}}}"
     return f"${power}$" if digits == "1" else f"${digits}\\times {power}$"
 

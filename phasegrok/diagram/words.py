@@ -11,6 +11,7 @@ import pandas as pd
 from phasegrok import cells
 from phasegrok.diagram.grid import Axis, phase_counts
 from phasegrok.phases import Rule
+from phasegrok.tasks import operations
 
 Config = Mapping[str, Any]
 
@@ -18,7 +19,7 @@ Config = Mapping[str, Any]
 LABELS = {
     "task.name": "task",
     "task.operation": "operation",
-    "task.p": "modulus p",
+    "task.p": "p (number of symbols)",
     "task.pairs": "pairs",
     "task.train_fraction": "training fraction",
     "task.label_noise": "label noise (fraction)",
@@ -140,21 +141,28 @@ def _part(config: Config, part: str, swept: set[str]) -> str:
     """One part by its name, in brackets what else is set; a task is named by its operation."""
     title = f"{part}.operation" if config[part].get("operation") else f"{part}.name"
     settings = [
-        f"{_short(key)} = {value_text(value, key)}"
-        for key, value in _leaves(config[part], part)
+        f"{_word(key, config)} = {value_text(value, key)}"
+        for key, value in cells.leaves(config[part], part)
         if key not in swept | {title, f"{part}.name"} and _tells(key, value)
     ]
     name = f"any {label(title)}" if title in swept else str(cells.lookup(config, title))
     return f"{name} ({', '.join(settings)})" if settings else name
 
 
-def _leaves(branch: Config, prefix: str) -> list[tuple[str, Any]]:
-    """Every setting below a branch, as (dotted key, value). Lists stay whole."""
-    leaves: list[tuple[str, Any]] = []
-    for name, value in branch.items():
-        key = f"{prefix}.{name}"
-        leaves += _leaves(value, key) if isinstance(value, Mapping) else [(key, value)]
-    return leaves
+def _word(key: str, config: Config) -> str:
+    """What the caption calls a fixed parameter; p is a modulus for the built-in operations only."""
+    return "modulus p" if key == "task.p" and _modular(config) else _short(key)
+
+
+def _modular(config: Config) -> bool:
+    """Whether all operations of a sweep work modulo p, which a user's own may not."""
+    asked = [config["task"].get("operation")]
+    for axis in cells.axes(config["sweep"]).values():
+        if axis["param"] == "task.name":
+            return False
+        if axis["param"] == "task.operation":
+            asked = cells.axis_values(axis)
+    return all(name in operations.names() and operations.find(name).built_in for name in asked)
 
 
 def _tells(key: str, value: Any) -> bool:

@@ -80,7 +80,8 @@ class Pack:
         self._records: dict[int, Record] = {}
         self._steps: dict[int, int] = {}
         self._fresh: set[int] = set()
-        self._broken: list[Outcome] = []
+        # Runs that ended and were not handed out yet; an error in a later run must not lose them.
+        self._ended: list[Outcome] = []
         self._fill()
 
     @property
@@ -90,7 +91,7 @@ class Pack:
 
     @property
     def finished(self) -> bool:
-        return not self.active and not self._broken
+        return not self.active and not self._ended
 
     def unfinished(self) -> list[Run]:
         """Runs in lanes and runs waiting."""
@@ -98,16 +99,19 @@ class Pack:
 
     def tick(self) -> list[Outcome]:
         """Train to the next evaluation; return the runs that ended. New runs take their lanes."""
-        outcomes, self._broken = self._broken, []
-        if self._lanes is None:
-            return outcomes
-        if self._fresh:
-            outcomes += self._look(self._lanes.observe(), self._fresh)
-        if self.active:
+        if self._lanes is not None:
+            self._look_at_fresh()
+        if self._lanes is not None and self.active:
             values = self._lanes.advance(self.eval_every)
             self.run_steps += self.eval_every * len(self.active)
-            outcomes += self._look(values, set(self.active))
-        return outcomes
+            self._look(values, set(self.active))
+            self._look_at_fresh()
+        return self.ended()
+
+    def ended(self) -> list[Outcome]:
+        """The runs that ended and were not handed out yet."""
+        ended, self._ended = self._ended, []
+        return ended
 
     def state(self) -> dict[str, dict[str, Any]]:
         """Where every run in a lane is, by run_id: all that a resumed pack needs."""
@@ -115,32 +119,34 @@ class Pack:
 
     # ------------------------------------------------------------------------------- evaluation
 
-    def _look(self, values: Tensor, lanes: set[int]) -> list[Outcome]:
-        """Record an evaluation of these lanes, retire what has ended and refill."""
-        assert self._lanes is not None
-        self._fresh = self._fresh - lanes
-        rows, outcomes = values.tolist(), []
-        for lane in sorted(lanes):
-            outcome = self._take_in(lane, rows[lane])
-            if outcome is not None:
-                outcomes.append(outcome)
-                self._in_lane[lane] = None
-        if outcomes:
-            self._fill()
-            if self._fresh:  # a new run is evaluated before its first update
-                outcomes += self._look(self._lanes.observe(), self._fresh)
-        return outcomes
+    def _look_at_fresh(self) -> None:
+        """A run is evaluated before its first update; it may even end there."""
+        while self._fresh:
+            assert self._lanes is not None
+            self._look(self._lanes.observe(), self._fresh)
 
-    def _take_in(self, lane: int, values: list[float]) -> Outcome | None:
-        prepared, record = self._prepared_in(lane), self._records[lane]
+    def _look(self, values: Tensor, lanes: set[int]) -> None:
+        """Record an evaluation of these lanes, retire what has ended and refill."""
+        rows = values.tolist()
+        self._fresh = self._fresh - lanes
+        for lane in sorted(lanes):
+            self._take_in(lane, rows[lane])
+        self._fill()
+
+    def _take_in(self, lane: int, values: list[float]) -> None:
+        record = self._records[lane]
         step = self._steps[lane] = self._steps[lane] + self.eval_every
         keep = on_curve(step, self.eval_every, self.watch.points_per_decade)
         record.add(step, values, keep)
-        status = self._status(record, step, prepared.budget)
-        if status is None:
-            return None
-        row = record.outcome() | {"budget": prepared.budget}
-        return Outcome(prepared.run, status, row, self._state_of(lane))
+        self._retire_if_ended(lane)
+
+    def _retire_if_ended(self, lane: int) -> None:
+        prepared, record = self._prepared_in(lane), self._records[lane]
+        status = self._status(record, self._steps[lane], prepared.budget)
+        if status is not None:
+            row = record.outcome() | {"budget": prepared.budget}
+            self._ended.append(Outcome(prepared.run, status, row, self._state_of(lane)))
+            self._in_lane[lane] = None
 
     @staticmethod
     def _status(record: Record, step: int, budget: int) -> str | None:
@@ -163,7 +169,7 @@ class Pack:
             prepared = prepare(run, self._given.get(run.run_id))
         except Exception as error:  # a run that cannot start must not take others with it
             report = traceback.format_exc()
-            self._broken.append(Outcome(run, "failed", error=report, exception=error))
+            self._ended.append(Outcome(run, "failed", error=report, exception=error))
             return
         if self._lanes is None:
             self._lanes = Lanes(prepared, self.mode)
@@ -178,6 +184,7 @@ class Pack:
         else:
             self._records[lane] = Record.restored(state["record"], self.watch, *totals)
             self._steps[lane] = state["done"]
+            self._retire_if_ended(lane)  # its end was reached, only its row was lost
 
     def _state_of(self, lane: int) -> dict[str, Any]:
         assert self._lanes is not None

@@ -124,7 +124,7 @@ class Record:
         """Plain numbers and lists, from which `restored` goes on."""
         w = self.watch
         return {
-            "thresholds": [w.train_accuracy, w.val_accuracy],
+            "thresholds": [[w.train_accuracy, w.stop_train], [w.val_accuracy, w.stop_val]],
             "crossings": {side: dict(steps) for side, steps in self.crossings.items()},
             "max_val_acc": self.max_val_acc,
             "curve": [list(point) for point in self.curve],
@@ -134,11 +134,11 @@ class Record:
     @staticmethod
     def answers(state: dict[str, Any], watch: Watch) -> bool:
         """Whether this memory watched the thresholds asked for now, so that it can be continued."""
-        train, val = state["thresholds"]
-        return {watch.train_accuracy, watch.stop_train} <= {*LADDER, train, None} and {
+        train, val = ({*LADDER, None, *watched} for watched in state["thresholds"])
+        return {watch.train_accuracy, watch.stop_train} <= train and {
             watch.val_accuracy,
             watch.stop_val,
-        } <= {*LADDER, val, None}
+        } <= val
 
     @classmethod
     def restored(cls, state: dict[str, Any], watch: Watch, train: int, val: int) -> Record:

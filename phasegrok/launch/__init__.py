@@ -12,15 +12,20 @@ from contextlib import contextmanager
 from typing import Any
 
 from phasegrok import phases
-from phasegrok.launch.local import Pool, WorkerLost, gpu_count
-from phasegrok.plan import Plan, device_of, workers
+from phasegrok.errors import FAILED, INTERRUPTED, OK
+from phasegrok.launch.local import Pool, WorkerLost, visible_gpus
+from phasegrok.plan import Asked, Plan, answered_ids, device_of, workers
 from phasegrok.progress import Progress
 from phasegrok.store import Store, load
 
 Event = dict[str, Any]
 Take = Callable[[Event], None]
 
-INTERRUPTED = 130
+
+class Interrupt(threading.Event):
+    """Set once an orderly end is asked for; calls `then`."""
+
+    then: Callable[[], None] = staticmethod(lambda: None)
 
 
 def run(planned: Plan, argv: Sequence[str] = ()) -> int:
@@ -30,28 +35,32 @@ def run(planned: Plan, argv: Sequence[str] = ()) -> int:
         The exit code: 0; 1 if a run or worker failed (the rest is kept and drawn); 130 after
         Ctrl-C, once everything that ended is written.
     """
-    runs = sum(len(pack.runs) for pack in planned.packs)
-    steps = sum(pack.run_steps for pack in planned.packs)
-    progress = Progress(runs, steps)
+    progress = Progress(sum(len(pack.runs) for pack in planned.packs))
     problem: Exception | None = None
-    interrupted = False
-    if planned.packs:
-        launcher = _LAUNCHERS[planned.config["launch"]["name"]]
-        try:
-            interrupted = launcher(planned, progress.take)
-        except (WorkerLost, OSError) as error:
-            problem = error
-        progress.close()
+    with _interrupts() as interrupted:
+        if planned.packs:
+            launcher = _LAUNCHERS[planned.config["launch"]["name"]]
+            try:
+                launcher(planned, progress.take, interrupted)
+            except (WorkerLost, OSError) as error:
+                problem = error
+            progress.close()
     rows = collect(planned.store)
     failed = _print_summary(planned, rows, progress)
     if problem is not None:
         print(f"phasegrok: {problem}", file=sys.stderr)
-    missing = len(planned.runs) - len(rows)
+    missing = unanswered(planned) - failed
     if missing:
         _print_how_to_go_on(planned, missing, argv)
-    if interrupted:
+    if interrupted.is_set():
         return INTERRUPTED
-    return 1 if failed or missing or problem is not None else 0
+    return FAILED if failed or missing or problem is not None else OK
+
+
+def unanswered(planned: Plan) -> int:
+    """Planned runs of which the store does not tell what the sweep asks."""
+    known = answered_ids(planned.store, Asked.of(planned.config))
+    return sum(run.run_id not in known for run in planned.runs)
 
 
 def collect(store: Store) -> list[dict[str, Any]]:
@@ -70,31 +79,33 @@ def collect(store: Store) -> list[dict[str, Any]]:
 # ----------------------------------------------------------------------------- ways to train
 
 
-def _inline(planned: Plan, take: Take) -> bool:
-    """All packs in this process, for debugging; True if interrupted."""
+def _inline(planned: Plan, take: Take, interrupted: Interrupt) -> None:
+    """All packs in this process, for debugging."""
     from phasegrok.worker import run_packs
 
     ids = iter([pack.pack_id for pack in planned.packs])
-    with _interrupts() as interrupted:
-        run_packs(planned.store, lambda: next(ids, None), _progress_only(take), interrupted.is_set)
-    return interrupted.is_set()
+    run_packs(planned.store, lambda: next(ids, None), _progress_only(take), interrupted.is_set)
 
 
-def _local(planned: Plan, take: Take) -> bool:
-    """A pool of worker processes; True if interrupted."""
-    gpus = gpu_count() if device_of(planned.config) == "cuda" else 0
-    ids = [pack.pack_id for pack in planned.packs]
-    pool = Pool(planned.store, ids, gpus or workers(planned.config), gpus)
-    with _interrupts(pool.stop) as interrupted:
-        try:
-            pool.run(take)
-        except WorkerLost:
-            pool.wait(take)
-            raise
-    return interrupted.is_set()
+def _local(planned: Plan, take: Take, interrupted: Interrupt) -> None:
+    """A pool of worker processes."""
+    gpus = visible_gpus() if device_of(planned.config) == "cuda" else []
+    count = workers(planned.config, len(gpus))
+    pool = Pool(planned.store, [pack.pack_id for pack in planned.packs], count, gpus)
+    interrupted.then = pool.stop
+    if interrupted.is_set():
+        pool.stop()
+    try:
+        pool.run(take)
+    except KeyboardInterrupt:
+        pool.kill()
+        raise
 
 
-_LAUNCHERS: dict[str, Callable[[Plan, Take], bool]] = {"inline": _inline, "local": _local}
+_LAUNCHERS: dict[str, Callable[[Plan, Take, Interrupt], None]] = {
+    "inline": _inline,
+    "local": _local,
+}
 
 
 def _progress_only(take: Take) -> Take:
@@ -102,16 +113,16 @@ def _progress_only(take: Take) -> Take:
 
 
 @contextmanager
-def _interrupts(on_first: Callable[[], None] = lambda: None) -> Iterator[threading.Event]:
+def _interrupts() -> Iterator[Interrupt]:
     """The first Ctrl-C (or TERM) asks for an orderly end, the second ends at once."""
-    asked = threading.Event()
+    asked = Interrupt()
 
     def handle(number: int, frame: Any) -> None:
         if asked.is_set():
             raise KeyboardInterrupt
         asked.set()
         print("\nstopping: writing what is done (Ctrl-C again to stop at once)", file=sys.stderr)
-        on_first()
+        asked.then()
 
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, handle) for number in numbers]

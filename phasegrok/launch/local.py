@@ -14,6 +14,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from phasegrok.store import Store
 
 Event = dict[str, Any]
 
-# How long a worker may take to finish its step and write, once asked to stop.
+# How long workers may take to finish their step and write, once asked to stop.
 STOP_S = 60.0
 
 
@@ -32,23 +33,78 @@ class WorkerLost(Exception):
 
 
 class Pool:
-    """Workers that take packs one after another; `events` yields what they report."""
+    """Workers that take packs one after another.
 
-    def __init__(self, store: Store, pack_ids: Iterable[str], workers: int, gpus: int = 0):
+    Args:
+        gpus: names of the GPUs as CUDA_VISIBLE_DEVICES has them, one for each worker; empty for
+            the CPU.
+    """
+
+    def __init__(
+        self, store: Store, pack_ids: Iterable[str], workers: int, gpus: Sequence[str] = ()
+    ):
         self._waiting = list(pack_ids)[::-1]
         self._events: queue.Queue[tuple[int, Event | None]] = queue.Queue()
-        count = min(workers, len(self._waiting))
+        self._stopped_at: float | None = None
+        self._problem: Exception | None = None
+        self._holding: dict[int, str | None] = {}
         self._logs = store.path / "logs"
         self._logs.mkdir(parents=True, exist_ok=True)
+        count = min(workers, len(self._waiting))
         self._processes = [self._start(store, number, gpus) for number in range(count)]
         for number in range(count):
             self._feed(number)
 
-    def _start(self, store: Store, number: int, gpus: int) -> subprocess.Popen[str]:
+    def run(self, take: Callable[[Event], None]) -> None:
+        """Hand every progress event to `take` until all workers have ended.
+
+        Raises:
+            WorkerLost: a worker died (its log says why), or could not write; the others were
+                stopped in order.
+            InputError: a worker found the input unusable.
+        """
+        alive = set(range(len(self._processes)))
+        while alive:
+            try:
+                number, event = self._events.get(timeout=1.0)
+            except queue.Empty:
+                self._kill_the_late()
+                continue
+            if event is None:
+                alive.discard(number)
+                self._judge_end(number)
+            elif event["event"] == "pack":
+                self._holding[number] = None if event["ended"] else self._holding[number]
+                self._feed(number)
+            elif event["event"] == "error":
+                kind = InputError if event["input"] else WorkerLost
+                self._stop_for(kind(event["message"]))
+            else:
+                take(event)
+        if self._problem is not None:
+            raise self._problem
+
+    def stop(self) -> None:
+        """Ask all workers to finish their step, write what they have and end."""
+        self._stopped_at = self._stopped_at or time.monotonic()
+        self._waiting.clear()
+        for process in self._processes:
+            assert process.stdin is not None
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
+
+    def kill(self) -> None:
+        """End all workers at once; what they had not written is lost."""
+        for process in self._processes:
+            process.kill()
+
+    # ------------------------------------------------------------------------------ one worker
+
+    def _start(self, store: Store, number: int, gpus: Sequence[str]) -> subprocess.Popen[str]:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         if gpus:
-            environment["CUDA_VISIBLE_DEVICES"] = str(number % gpus)
-        with self.log(number).open("ab") as log:
+            environment["CUDA_VISIBLE_DEVICES"] = gpus[number]
+        with self._log(number).open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "phasegrok.worker", str(store.path)],
                 stdin=subprocess.PIPE,
@@ -56,92 +112,64 @@ class Pool:
                 stderr=log,
                 text=True,
                 env=environment,
+                # A group of its own: Ctrl-C is for the driver, which ends its workers in order.
+                process_group=0,
             )
         threading.Thread(target=self._listen, args=(number, process), daemon=True).start()
         return process
 
-    def log(self, number: int) -> Path:
+    def _log(self, number: int) -> Path:
         return self._logs / f"worker-{number}.log"
 
     def _listen(self, number: int, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            self._events.put((number, json.loads(line)))
-        process.wait()
-        self._events.put((number, None))
+        try:
+            for line in process.stdout:
+                self._events.put((number, json.loads(line)))
+        finally:
+            process.wait()
+            self._events.put((number, None))
 
     def _feed(self, number: int) -> None:
         """Give a worker its next pack, or close its input if none is left."""
         stdin = self._processes[number].stdin
         assert stdin is not None
-        try:
-            if self._waiting:
-                stdin.write(self._waiting.pop() + "\n")
+        if self._stopped_at is not None:
+            return
+        with contextlib.suppress(BrokenPipeError):  # it has died, which _judge_end will see
+            if self._waiting and self._holding.get(number) is None:
+                self._holding[number] = self._waiting.pop()
+                stdin.write(f"{self._holding[number]}\n")
                 stdin.flush()
             else:
                 stdin.close()
-        except BrokenPipeError:
-            pass  # the worker has died; its end is reported by _listen
 
-    def run(self, take: Callable[[Event], None]) -> None:
-        """Hand every event to `take` until all workers have ended.
+    # -------------------------------------------------------------------------------- the end
 
-        Raises:
-            WorkerLost: a worker died (its log says why); the others are stopped first.
-            InputError: a worker found the input unusable.
-        """
-        alive = set(range(len(self._processes)))
-        problems: list[Exception] = []
-        while alive:
-            number, event = self._events.get()
-            if event is None:
-                alive.discard(number)
-                code = self._processes[number].returncode
-                if code != 0 and not problems:
-                    problems.append(self._lost(number, code))
-                    self.stop()
-            elif event["event"] == "pack":
-                self._feed(number)
-            elif event["event"] == "error":
-                problems.append(WorkerLost(event["message"]))
-                self.stop()
-            else:
-                take(event)
-        if problems:
-            raise problems[0]
+    def _judge_end(self, number: int) -> None:
+        """A worker that ends unasked, or holding a pack, has been lost."""
+        code = self._processes[number].returncode
+        asked = self._stopped_at is not None
+        if code != 0 or (self._holding.get(number) is not None and not asked):
+            lines = self._log(number).read_text(errors="replace").strip().splitlines()
+            why = f": {lines[-1]}" if lines else ""
+            words = f"a worker process ended with code {code}{why} (log: {self._log(number)})"
+            self._stop_for(WorkerLost(words))
 
-    def _lost(self, number: int, code: int) -> WorkerLost:
-        tail = self.log(number).read_text(errors="replace").strip().splitlines()[-1:]
-        return WorkerLost(
-            f"a worker process ended with code {code}"
-            + (f": {tail[0]}" if tail else "")
-            + f" (log: {self.log(number)})"
-        )
+    def _stop_for(self, problem: Exception) -> None:
+        self._problem = self._problem or problem
+        self.stop()
 
-    def stop(self) -> None:
-        """Ask all workers to finish their step, write what they have and end."""
-        self._waiting.clear()
-        for process in self._processes:
-            assert process.stdin is not None
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.close()
-
-    def wait(self, take: Callable[[Event], None]) -> None:
-        """After `stop`: wait until all have ended, killing what does not end in time."""
-        for process in self._processes:
-            try:
-                process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-        while not self._events.empty():
-            _, event = self._events.get()
-            if event is not None and event["event"] == "progress":
-                take(event)
+    def _kill_the_late(self) -> None:
+        if self._stopped_at is not None and time.monotonic() - self._stopped_at > STOP_S:
+            self._problem = self._problem or WorkerLost(f"workers did not end within {STOP_S:g} s")
+            self.kill()
 
 
-def gpu_count() -> int:
-    """GPUs of this machine as the driver lists them, without loading torch."""
-    return len(list(Path("/dev").glob("nvidia[0-9]*")))
-
-
-__all__: Sequence[str] = ["InputError", "Pool", "WorkerLost", "gpu_count"]
+def visible_gpus() -> list[str]:
+    """The GPUs a user may use: those of CUDA_VISIBLE_DEVICES, else all that the driver lists."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [name.strip() for name in named.split(",") if name.strip()]
+    devices = list(Path("/dev").glob("nvidia[0-9]*"))
+    return [str(number) for number in range(len(devices))]

@@ -35,6 +35,8 @@ class Kind:
     """The top-level attributes that hold parameters, given a value for every option."""
     faults: Callable[[Values], list[str]] = lambda values: []
     """What two options together can get wrong."""
+    unread: Callable[[Values], Mapping[str, str]] = lambda values: {}
+    """Options without effect, given a value for every one, each with the setting that reads it."""
 
 
 POSITIVE = number("> 0", lambda x: 0 < x < math.inf, default=1.0)
@@ -44,6 +46,11 @@ def _mlp_parts(values: Values) -> tuple[str, ...]:
     # A one-hot vector times a matrix is the first layer already; see mlp.py.
     hidden = values["depth"] - (values["embedding"] == "onehot")
     return ("embedding", "hidden", "readout") if hidden else ("embedding", "readout")
+
+
+def _mlp_unread(values: Values) -> dict[str, str]:
+    learned = values["embedding"] == "learned"
+    return {} if learned else dict.fromkeys(("embedding_dim", "shared"), "model.embedding=learned")
 
 
 def _transformer_parts(values: Values) -> tuple[str, ...]:
@@ -79,6 +86,7 @@ KINDS: dict[str, Kind] = {
             "bias": flag(default=True),
         },
         _mlp_parts,
+        unread=_mlp_unread,
     ),
     "liu2022_toy": Kind(
         "toy",
@@ -157,7 +165,7 @@ def faults(model: Model) -> list[str]:
         found = options.faults("model", model, {**COMMON, **kind.options}, name)
         values = options.filled(model, kind.options)
         right = all(option.allows(values[key]) for key, option in kind.options.items())
-        return found + (kind.faults(values) if right else [])
+        return found + ([*kind.faults(values), *_unread_faults(model, kind)] if right else [])
     if isinstance(name, str) and own.is_path(name):
         allowed = {**COMMON, "options": own.OPTIONS}
         return options.faults("model", model, allowed, name) + own.faults(name)
@@ -165,3 +173,13 @@ def faults(model: Model) -> list[str]:
     if name is None:
         return [f"model.name is missing: it must be {known}"]
     return [f"model.name = {name}: must be {known}{suggestion(name, KINDS)}"]
+
+
+def _unread_faults(model: Model, kind: Kind) -> list[str]:
+    """A setting that the network does not read would change a run's id and nothing else."""
+    given = options.given(model)
+    return [
+        f"model.{key} = {given[key]}: is read only with {reader}; set model.{key}=null"
+        for key, reader in kind.unread(options.filled(model, kind.options)).items()
+        if key in given
+    ]

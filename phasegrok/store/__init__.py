@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ from phasegrok.store.schema import (
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Store", "load", "write_whole"]
+__all__ = ["Store", "kept_path", "load", "swept", "write_whole"]
 
 log = logging.getLogger("phasegrok")
 
@@ -36,10 +37,15 @@ _META = b"phasegrok"
 
 
 class Store:
-    """The directory of one sweep. Opening it reads and creates nothing."""
+    """The directory of one sweep. Opening it reads and creates nothing.
 
-    def __init__(self, path: str | Path):
+    `own=False` is for directories that are only looked at (another sweep's, or in a dry run):
+    damaged files there are passed over where one's own are set aside.
+    """
+
+    def __init__(self, path: str | Path, *, own: bool = True):
         self.path = Path(path)
+        self.own = own
         self.sweep_file = self.path / "sweep.yaml"
         self.plan_file = self.path / "plan.parquet"
         self.results_file = self.path / "results.parquet"
@@ -83,7 +89,8 @@ class Store:
 
     def plan(self) -> list[dict[str, Any]]:
         """The planned runs, in plan order; empty if there is no plan yet."""
-        return read_table(self.plan_file).to_pylist() if self.plan_file.exists() else []
+        table = self._read(self.plan_file) if self.plan_file.exists() else None
+        return [] if table is None else table.to_pylist()
 
     def planned_config(self) -> dict[str, Any]:
         """The composed config that the plan was made from."""
@@ -115,15 +122,33 @@ class Store:
         """
         keys = ["run_id", "status", "written"]
         wanted = None if columns is None else list(dict.fromkeys([*keys, *columns]))
-        tables = []
-        for path in [self.results_file, *sorted(self.parts.glob("[!.]*.parquet"))]:
-            if path.exists():
-                table = _read_or_set_aside(path, wanted)
-                if table is not None:
-                    tables.append(table)
+        paths = [self.results_file, *sorted(self.parts.glob("[!.]*.parquet"))]
+        tables = [table for path in paths if (table := self._read(path, wanted)) is not None]
+        tables = [table for table in tables if {"run_id", "status"} <= set(table.column_names)]
         if not tables:
             return result_schema({}).empty_table()
-        return _winners(pa.concat_tables(tables, promote_options="permissive"))
+        return _winners(_joined(tables))
+
+    def _read(self, path: Path, columns: list[str] | None = None) -> pa.Table | None:
+        """The table, or None if the file is absent or damaged; what is damaged is set aside."""
+        try:
+            # All of it, whatever is wanted: a checksum is verified only where a column is read.
+            table = read_table(path)
+        except FileNotFoundError:
+            return None
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # the disk or the rights, not the file
+            aside = path.with_name(path.name + ".damaged")
+            what = f"set aside as {aside.name}" if self.own else "passed over"
+            log.warning("%s is damaged (%s) and %s", path, str(error).splitlines()[0], what)
+            if self.own:
+                path.replace(aside)
+            return None
+        wanted = columns or table.column_names
+        return table.select(
+            [c for c in wanted if c in table.column_names]
+        ).replace_schema_metadata()
 
     def collected(self) -> pa.Table:
         """All rows as results.parquet has them: planned runs in plan order, the others by id.
@@ -136,8 +161,18 @@ class Store:
         ids = table["run_id"].to_pylist()
         order = sorted(range(len(ids)), key=lambda i: (rank.get(ids[i], len(rank)), ids[i]))
         table = _conform(table.take(pa.array(order, pa.int64())), result_schema(swept(config)))
-        table = _under_plan(table, planned, config["train"]["steps"])
-        return _reclassified(table, phases.Rule.from_config(config["phase"]))
+        budget = config["train"]["steps"]
+        table = _under_plan(table, planned, budget)
+        return _reclassified(table, phases.Rule.from_config(config["phase"]), planned, budget)
+
+    def current(self) -> pa.Table:
+        """results.parquet if it is whole and no part is newer, else what it would be now."""
+        newest = max((p.stat().st_mtime for p in self.parts.glob("[!.]*.parquet")), default=0.0)
+        if self.results_file.exists() and self.results_file.stat().st_mtime >= newest:
+            table = self._read(self.results_file)
+            if table is not None:
+                return table
+        return self.collected()
 
     def compact(self) -> pa.Table:
         """Write `collected` as results.parquet; nothing is written while there is no row."""
@@ -157,6 +192,8 @@ def swept(config: Mapping[str, Any]) -> dict[str, list[Any]]:
 def load(source: str | Path | Iterable[str | Path], curves: bool = False) -> pd.DataFrame:
     """Results as a pandas DataFrame, one row per run, columns as in docs/results.md.
 
+    A run that several sources hold comes once, as the last of them wrote it.
+
     Args:
         source: a sweep's directory, a Parquet file, or several of either.
         curves: also load the list columns `curve.step`, `curve.train_acc`, ...
@@ -165,8 +202,10 @@ def load(source: str | Path | Iterable[str | Path], curves: bool = False) -> pd.
         InputError: nothing to load there, or a Parquet file that phasegrok did not write.
     """
     sources = [source] if isinstance(source, str | Path) else list(source)
+    if not sources:
+        raise InputError("load: nothing to load; give a sweep's directory or a results.parquet")
     tables = [_load_one(Path(item)) for item in sources]
-    table = pa.concat_tables(tables, promote_options="permissive")
+    table = _winners(_joined(tables))
     if not curves:
         table = table.drop_columns([c for c in CURVES if c in table.column_names])
     return table.replace_schema_metadata(None).to_pandas()
@@ -176,8 +215,7 @@ def _load_one(path: Path) -> pa.Table:
     if path.is_dir():
         store = Store(path)
         store.config()  # says so if it is no sweep's directory
-        whole = store.results_file.exists()
-        table = read_table(store.results_file) if whole else store.collected()
+        table = store.current()
         if len(table) == 0:
             raise InputError(f"{path} holds no finished run yet")
         return table
@@ -221,24 +259,20 @@ def _provenance(config: Mapping[str, Any]) -> dict[str, Any]:
     return {"config": dict(config), "rule": config["phase"], **versions()}
 
 
-def _read_or_set_aside(path: Path, columns: list[str] | None) -> pa.Table | None:
+def _joined(tables: Sequence[pa.Table]) -> pa.Table:
+    """All rows; a column that is a number here and text there becomes text."""
     try:
-        # All of it, whatever is wanted: a checksum is verified only where a column is read.
-        table = read_table(path)
-        if "run_id" not in table.schema.names or "status" not in table.schema.names:
-            raise pa.ArrowInvalid("it has no run_id and status columns")
-        wanted = columns or table.column_names
-        return table.select(
-            [c for c in wanted if c in table.column_names]
-        ).replace_schema_metadata()
-    except FileNotFoundError:
-        return None
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        aside = path.with_name(path.name + ".damaged")
-        log.warning("%s is damaged (%s); set aside as %s, its runs count as missing",
-                    path, str(error).splitlines()[0], aside.name)  # fmt: skip
-        path.replace(aside)
-        return None
+        return pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowTypeError:
+        kinds: dict[str, set[Any]] = {}
+        for field in (field for table in tables for field in table.schema):
+            kinds.setdefault(field.name, set()).add(field.type)
+        mixed = {name for name, found in kinds.items() if len(found) > 1 and pa.string() in found}
+        tables = [
+            _conform(t, pa.schema([pa.field(f.name, pa.string()) if f.name in mixed else f
+                                   for f in t.schema])) for t in tables
+        ]  # fmt: skip
+        return pa.concat_tables(tables, promote_options="permissive")
 
 
 def _winners(table: pa.Table) -> pa.Table:
@@ -293,9 +327,28 @@ def _under_plan(table: pa.Table, planned: Mapping[str, str], budget: int) -> pa.
     return table
 
 
-def _reclassified(table: pa.Table, rule: phases.Rule) -> pa.Table:
-    """The table with `phase` under this rule (row thresholds stay: they say what was recorded)."""
-    names = [c for c in phases.CLASSIFY_COLUMNS if c in table.schema.names]
-    labels = [phases.phase_of(row, rule) for row in table.select(names).to_pylist()]
+def _reclassified(
+    table: pa.Table, rule: phases.Rule, planned: Mapping[str, str], budget: int
+) -> pa.Table:
+    """The table with `phase` under this rule, for planned runs under the planned budget.
+
+    A censored run of a smaller budget is thereby undecided. Row thresholds stay: they say what
+    was recorded.
+    """
+    names = ["run_id", *(c for c in phases.CLASSIFY_COLUMNS if c in table.schema.names)]
+    now = replace(rule, budget=budget)
+    labels = [
+        phases.phase_of(row, now if row["run_id"] in planned else rule)
+        for row in table.select(names).to_pylist()
+    ]
     position = table.schema.get_field_index("phase")
     return table.set_column(position, "phase", pa.array(labels, pa.string()))
+
+
+def kept_path(store: Store, row: Mapping[str, Any]) -> Path | None:
+    """Where the state is that a row says was kept; None if it says none or it is gone."""
+    if row["kept_state"] is None:
+        return None
+    where = store if row["reused_from"] is None else Store(row["reused_from"])
+    path = where.checkpoints / f"{row['kept_state']}.pt"
+    return path if path.exists() else None

@@ -108,12 +108,10 @@ def plan_schema(swept: Mapping[str, Sequence[Any]], axes: Sequence[str]) -> pa.S
 
 
 def column_type(values: Sequence[Any]) -> pa.DataType:
-    """Numbers are float64, whole numbers int64, everything else text."""
-    if all(isinstance(v, int) and not isinstance(v, bool) for v in values):
-        return _INT
-    if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
-        return _REAL
-    return _TEXT
+    """Numbers (and nulls) are float64, whole or not, so that an axis may grow; the rest is text."""
+    given = [v for v in values if v is not None]
+    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in given)
+    return _REAL if given and numbers else _TEXT
 
 
 def as_column(value: Any, kind: pa.DataType) -> Any:

@@ -98,7 +98,8 @@ def faults(task: Task) -> list[str]:
 
 def _faults_of_p(found: Operation, p: Any) -> list[str]:
     if found.symbols is not None and p is not None:
-        return [f"task.p = {p}: {found.name} has {found.symbols} symbols of its own; leave p null"]
+        own = f"{found.name} has {found.symbols} symbols of its own"
+        return [f"task.p = {p}: {own}; set task.p=null"]
     if found.symbols is None and p is None:
         return [f"task.p is missing: {found.name} needs {OPTIONS['p'].allowed}"]
     if found.needs_prime and isinstance(p, int) and p >= 2 and not _is_prime(p):
