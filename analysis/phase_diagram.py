@@ -1,7 +1,9 @@
 """The phase diagram of a sweep, drawn again from its results: python analysis/phase_diagram.py DIR
 
-DIR is the directory of a finished or running sweep. The figure is written beside the results, or
-to the folder named by a second argument.
+DIR is the directory of a finished or running sweep. `phasegrok plot DIR` draws the same figure
+there; this script is one to copy and change. It reads the results, which are Parquet, decides the
+phases and draws with four calls of the library, and may write to a folder of its own, named by a
+second argument.
 """
 
 import sys

@@ -50,6 +50,20 @@ def test_zero_stands_in_front_of_a_log_axis() -> None:
     assert axis_values({**axis, "zero": False}) == [0.01, 0.1, 1.0]
 
 
+def test_an_axis_of_whole_values_holds_whole_numbers_zero_included() -> None:
+    log = {"low": 1, "high": 100, "num": 3, "scale": "log", "zero": True}
+    for axis, whole in (
+        (log, [0, 1, 10, 100]),
+        ({**log, "low": 1.0, "high": 1e2}, [0, 1, 10, 100]),
+        ({"low": 16, "high": 128, "num": 4, "scale": "log"}, [16, 32, 64, 128]),
+        ({"low": 0, "high": 10, "num": 11}, list(range(11))),
+    ):
+        assert axis_values(axis) == whole
+        assert {type(value) for value in axis_values(axis)} == {int}
+    broken = axis_values({"low": 1, "high": 2, "num": 3})
+    assert broken == [1, 1.5, 2] and {type(value) for value in broken} == {float}
+
+
 def test_an_axis_of_one_value_is_its_lower_end() -> None:
     assert axis_values({"low": 0.3, "high": 5, "num": 1}) == [0.3]
     assert axis_values({"low": 0.3, "high": 5, "num": 1, "scale": "log"}) == [0.3]

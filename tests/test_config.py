@@ -137,6 +137,13 @@ def test_the_liu2022_grids_are_the_published_ones():
         assert tasks.train_size(run_list[0].config["task"]) == train
 
 
+def test_the_regression_grid_says_that_its_split_is_not_the_published_one():
+    name = "liu2022_addition_regression"
+    text = (CONF_DIR / "sweep" / f"{name}.yaml").read_text()
+    assert "published seed 58" in text and "benchmarks/published_cells.py" in text
+    assert "seed 58" not in dict(sweeps())[name]
+
+
 # --------------------------------------------------------------------------------- composition
 
 
@@ -286,6 +293,31 @@ def test_a_broken_sweep_file_is_named(mine, text, fault):
         (["+sweep=quick", "task=mod"], "task=mod: there is no task mod"),
         (["+sweep=quick", "model=cnn"], "model=cnn: there is no model cnn; there are liu2022_toy"),
         (["+sweep=quick", "seeds=1,2"], "seeds=1,2: several values are a list: seeds=[1,2]"),
+        (
+            ["+sweep=quick", "optim.betas=0.9,0.99"],
+            "optim.betas=0.9,0.99: several values are a list: optim.betas=[0.9,0.99]",
+        ),
+        (
+            ["+sweep=quick", "optim.lr=0.1,0.2"],
+            "optim.lr=0.1,0.2: several values are an axis: "
+            "sweep.x.param=optim.lr sweep.x.values=[0.1,0.2]",
+        ),
+        (
+            ["+sweep=quick", "optim.lr=choice(0.1,0.2)"],
+            "optim.lr=choice(0.1,0.2): several values "
+            "are an axis: sweep.x.param=optim.lr sweep.x.values=[0.1,0.2]",
+        ),
+        (["+sweep=quick", "task=s3,s5"], "task=s3,s5: one task at a time"),
+        (
+            ["+sweep=quick", "sweep.x=[0.2,0.5]"],
+            "sweep.x=[0.2,0.5]: is no axis; "
+            "sweep.x.values=[0.2,0.5] sets its values, sweep.x.param=KEY what is swept",
+        ),
+        (
+            ["+sweep=quick", "sweep.x=0.2,0.5"],
+            "sweep.x=0.2,0.5: is no axis; sweep.x.values=[0.2,0.5] sets its values",
+        ),
+        (["+sweep=quick", "sweep.x=3"], "sweep.x=3: is no axis; sweep.x.values=[...] sets"),
         (["+sweep=quick", "out=a=b"], "out=a=b: cannot be read"),
         (["+sweep=quick", "seeds=[1"], "seeds=[1: cannot be read"),
         (["+sweep=quick", "hydra.mode=MULTIRUN"], "-m/--multirun is not needed"),
@@ -304,8 +336,41 @@ def test_a_config_without_a_sweep_is_told_how_to_choose_one():
     ]
 
 
-def test_every_built_in_operation_can_be_asked_for():
-    for name in operations.names():
-        p = "null" if ":" in name else "13"
-        run_list = runs("quick", [f"task.operation='{name}'", f"task.p={p}", "seeds=1"])
+BUILT_IN = [name for name in operations.names() if operations.find(name).built_in]
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_every_built_in_operation_can_be_typed_plainly_or_in_quotes(name):
+    assert len(BUILT_IN) == 14
+    p = "null" if ":" in name else "13"
+    for typed in (name, f"'{name}'", f'"{name}"'):
+        run_list = runs("quick", [f"task.operation={typed}", f"task.p={p}", "seeds=1"])
         assert run_list[0].config["task"]["operation"] == name
+
+
+def test_powers_can_be_typed_in_lists_and_mappings():
+    names = ["x^2+y^2", "x+y", "x^3+xy"]
+    facet = f"{{param: task.operation, values: [{', '.join(names)}]}}"
+    for given in (
+        ["sweep.row.param=task.operation", f"sweep.row.values=[{','.join(names)}]"],
+        [f"sweep.row={facet}"],
+        ["sweep.row.param=task.operation", "sweep.row.values=['x^2+y^2',x+y,\"x^3+xy\"]"],
+    ):
+        config = compose(["+sweep=quick", *given])
+        assert config["sweep"]["row"]["values"] == names
+
+
+def test_sgd_and_adam_can_be_chosen_for_every_shipped_map_of_modular_addition():
+    for name in ("quick", "wd_vs_frac", "lr_vs_wd", "lr_vs_frac", "init_scale_vs_wd"):
+        for optim in ("sgd", "adam"):
+            assert runs(name, [f"optim={optim}"])[0].config["optim"]["name"] == optim
+
+
+def test_a_sweep_with_betas_of_its_own_takes_sgd_without_them():
+    with pytest.raises(InputError, match=r"set optim\.betas=null"):
+        runs("liu2022_s3", ["optim=sgd"])
+    assert runs("liu2022_s3", ["optim=sgd", "optim.betas=null"])
+
+
+def test_one_override_may_stand_by_itself():
+    assert runs("quick", "seeds=1") == runs("quick", ["seeds=1"])

@@ -23,7 +23,7 @@ GOOD = {
     "train__compile": ["auto", True, False],
     "train__lanes": ["auto", 64],
     "train__stop_accuracy": [None, 0.95, 1],
-    "phase__gap": [1, 1000, 0.5],
+    "phase__gap": [1, 399, 0.5],
     "launch__workers": ["auto", 2],
     "launch__flush_s": [1, 0.5],
     "seeds": [1, [0, 5, 7]],
@@ -94,14 +94,27 @@ def test_a_word_that_looks_like_a_number_is_shown_in_quotes():
         ({"model__width": "???"}, "model.width is missing: it has no default; give it as model.w"),
         ({"task__label_noise": 1}, "task.label_noise = 1: must be a number from 0 up to"),
         ({"train__steps": 401}, "train.steps = 401: must be a multiple of train.eval_every = 5"),
-        ({"optim__groups__lefft__lr": 1}, "optim.groups.lefft = {lr: 1}: no such part of the"),
+        ({"optim__groups__lefft__lr": 1}, "optim.groups.lefft is no part of the model"),
         ({"optim__momentum": 0.9}, "optim.momentum = 0.9: must be null, for adamw does not read"),
-        ({"optim__name": "sgd"}, "optim.betas = [0.9, 0.98]: must be null, for sgd does not"),
+        ({"optim__name": "sgd"}, "optim.betas = [0.9, 0.98]: must be null, for sgd does not read "
+         "it; set optim.betas=null (and choose sgd by optim=sgd)"),
+        ({"phase__gap": 400}, "phase.gap = 400: must be below train.steps = 400, or no run could"),
+        ({"phase__gap": 1000}, "phase.gap = 1000: must be below train.steps = 400"),
+        ({"train__stop_accuracy": 0.89}, "train.stop_accuracy = 0.89: must not be below"),
+        ({"train__stop_accuracy": 0.9, "phase__val_accuracy": 0.95}, "train.stop_accuracy = 0.9: "
+         "must not be below phase.train_accuracy or phase.val_accuracy, at most 0.95 here"),
     ],
 )  # fmt: skip
 def test_one_fault_in_one_sentence(changes, fault):
     found = faults(**changes)
     assert found and found[0].startswith(fault), found
+
+
+def test_a_task_that_has_its_own_symbols_says_how_to_take_p_away():
+    for task in ("s3", "s5", "liu2022_s3"):
+        (fault,) = composing_faults(f"task={task}")
+        assert fault.startswith("task.p = 13: ") and "task.p=null" in fault
+        check(compose(["+sweep=quick", f"task={task}", "task.p=null"]))
 
 
 def test_real_vectors_as_targets_need_mse():

@@ -19,6 +19,16 @@ LR = "optim.lr"
         (axis("train.steps", values=[1]), "sweep.x.param = train.steps: the number of steps "
          "cannot be an axis, because a longer run contains the shorter"),
         (axis("seed", values=[1]), "sweep.x.param = seed: seeds are no axis"),
+        (axis("split_seed", values=[0, 1]), "sweep.x.param = split_seed: splits are no axis: a "
+         "map compares settings, not draws; every seed has a split of its own (split_seed=null), "
+         "or all have the same (split_seed=0)"),
+        (axis("model.width", scale="log", low=16, high=256, num=4), "sweep.x: model.width takes "
+         "whole numbers, and not all of these 4 are; use sweep.x.values=[16,40,102,256]"),
+        (axis("optim.warmup_steps", scale="log", low=1, high=8, num=3, zero=True), "sweep.x: "
+         "optim.warmup_steps takes whole numbers, and not all of these 4 are; use "
+         "sweep.x.values=[0,1,3,8]"),
+        (axis("model.width", low=1, high=2, num=4), "sweep.x: model.width takes whole numbers, "
+         "and not all of these 4 are; use sweep.x.values=[1,2]"),
         (axis("phase.gap", values=[1]), "sweep.x.param = phase.gap: does not change how a"),
         (axis("train.lanes", values=[1]), "sweep.x.param = train.lanes: does not change how a run"),
         (axis("train.vectorise", values=[True]), "sweep.x.param = train.vectorise: does not"),
@@ -32,7 +42,7 @@ LR = "optim.lr"
         (axis(LR, values=[]), "sweep.x.values = []: is empty"),
         (axis(LR, low=1, high=2, num=0), "sweep.x.num = 0: must be a whole number from 1"),
         (axis(LR, values=[0.1, 0.1000000000000001]), "sweep.x has the value 0.1 more than once"),
-        (axis(LR, low=1, high=1, num=2), "sweep.x has the value 1.0 more than once"),
+        (axis(LR, low=1, high=1, num=2), "sweep.x has the value 1 more than once"),
         (axis(LR, low=2, high=1, num=2), "sweep.x.low = 2: must not be above high = 1"),
         (axis(LR, low=0, high=1, num=2, scale="log"), "sweep.x.low = 0: must be > 0 on a log axis"),
         (axis(LR, low=-1, high=1, num=2, scale="log"), "sweep.x.low = -1: must be > 0 on a log"),
@@ -54,6 +64,29 @@ LR = "optim.lr"
 def test_an_unsound_axis_is_named(new, fault):
     found = faults(sweep__x=new)
     assert len(found) == 1 and found[0].startswith(fault), found
+
+
+def test_a_range_of_whole_numbers_suits_a_key_that_takes_only_those():
+    for ends in ({"low": 16, "high": 128}, {"low": 16.0, "high": 128.0}):
+        assert faults(sweep__x=axis("model.width", scale="log", num=4, **ends)) == []
+    warmup = axis("optim.warmup_steps", scale="log", low=1, high=100, num=3, zero=True)
+    assert faults(sweep__x=warmup) == []
+
+
+def test_a_group_has_a_setting_as_soon_as_an_axis_sweeps_it():
+    for more in ([], ["optim.groups.left.lr=0.01"]):
+        swept = ["+sweep=quick", *more, "sweep.y.param=optim.groups.left.weight_decay"]
+        config = compose(swept)
+        assert faults(config, swept) == []
+        groups = [run.config["optim"]["groups"]["left"] for run in cells.runs(config)]
+        decays = cells.axis_values(config["sweep"]["y"])
+        assert {group["weight_decay"] for group in groups} == set(decays)
+        assert {group.get("lr") for group in groups} == {0.01 if more else None}
+    wrong = compose(["+sweep=quick", "sweep.y.param=optim.groups.lefft.weight_decay"])
+    assert faults(wrong) == [
+        "optim.groups.lefft is no part of the model quadratic_mlp, whose parts are left, right, "
+        "readout"
+    ]
 
 
 def test_the_value_that_a_swept_key_has_in_the_file_does_not_matter():
@@ -165,3 +198,43 @@ def test_a_group_is_judged_by_its_own_settings():
     swept = axis("optim.groups.left.lr", values=[0.01, 0.1])
     (fault,) = faults(optim__groups=own, sweep__x=swept)
     assert "in 1 of 8 cells" in fault
+
+
+# ---------------------------------------------------------------------------------- minibatches
+
+
+def test_a_batch_that_is_no_part_of_a_training_set_is_refused_with_its_extent():
+    assert faults(train__batch_size=58) == []
+    assert faults(train__batch_size=59) == [
+        "train.batch_size = 59: the training set has 59 examples in 4 of 16 cells; use null for "
+        "the full batch, or a batch below 59"
+    ]
+    assert faults(train__batch_size=100) == [
+        "train.batch_size = 100: the training set has 59 to 93 examples in 8 of 16 cells; use null "
+        "for the full batch, or a batch below 59"
+    ]
+
+
+def test_a_batch_size_on_an_axis_is_judged_with_the_training_set_of_its_cells():
+    fractions = axis("task.train_fraction", values=[0.5, 0.9])
+    batches = axis("train.batch_size", values=[32, 84, 512])
+    assert faults(sweep__x=fractions, sweep__y=batches) == [
+        "sweep.y: train.batch_size = 84: the training set has 84 examples in 1 of 6 cells; use "
+        "null for the full batch, or a batch below 84",
+        "sweep.y: train.batch_size = 512: the training set has 84 to 152 examples in 2 of 6 cells; "
+        "use null for the full batch, or a batch below 84",
+    ]
+
+
+def test_the_shipped_minibatch_suits_the_shipped_maps_of_modular_addition():
+    for name in ("quick", "wd_vs_frac", "lr_vs_wd", "lr_vs_frac", "init_scale_vs_wd"):
+        assert faults(compose([f"+sweep={name}", "train=minibatch"])) == []
+
+
+def test_an_axis_of_settings_that_the_model_does_not_read_is_refused():
+    dims = axis("model.embedding_dim", values=[8, 16])
+    onehot = compose(["+sweep=quick", "model=mlp"])
+    found = faults({**onehot, "sweep": {**onehot["sweep"], "row": dims}})
+    assert found and all("is read only with model.embedding=learned" in f for f in found)
+    learned = compose(["+sweep=quick", "model=mlp", "model.embedding=learned"])
+    assert faults({**learned, "sweep": {**learned["sweep"], "row": dims}}) == []

@@ -24,6 +24,7 @@ from PIL import Image
 
 from phasegrok import cells, diagram
 from phasegrok.diagram import files
+from phasegrok.diagram.dress import head_rows
 from phasegrok.diagram.grid import (
     Axis,
     axes_of,
@@ -311,6 +312,22 @@ def test_numbers_that_plain_decimals_show_badly_become_powers_of_ten() -> None:
     assert number_texts([0, 3e-5, 1e-4]) == ["0", r"$3\times 10^{-5}$", "$10^{-4}$"]
 
 
+@pytest.mark.parametrize(
+    ("numbers", "texts"),
+    [
+        ([0.2, 0.8617738760, 3.7132712, 16], ["0.2", "0.862", "3.71", "16"]),
+        ([0.5, 0.861773, 0.861912], ["0.5", "0.8618", "0.8619"]),
+        ([0.9995, 1024, 12345.67], ["0.9995", "1024", "12346"]),
+        ([1.23456e-7, 1.5e-5], [r"$1.23\times 10^{-7}$", r"$1.5\times 10^{-5}$"]),
+        ([1.23456e-7, 1.2349e-7], [r"$1.2346\times 10^{-7}$", r"$1.2349\times 10^{-7}$"]),
+    ],
+)
+def test_a_long_number_is_rounded_as_far_as_its_neighbours_allow(
+    numbers: list[float], texts: list[str]
+) -> None:
+    assert number_texts(numbers) == texts
+
+
 def test_an_axis_has_the_words_of_the_field_or_its_own_key() -> None:
     assert label(X) == "training fraction" and label(Y) == "weight decay"
     assert label("model.init_scale") == "initialisation scale α"
@@ -330,6 +347,22 @@ def test_the_caption_names_what_is_fixed_and_not_what_is_swept() -> None:
     )
     assert "training fraction" not in text and "weight decay" not in text
     assert "majority of seeds 0–1" in text and text.endswith("Data 0123456789ab.")
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        ({"name": "binary_operation", "operation": "x*y", "p": 23}, "x*y (modulus p = 23"),
+        ({"name": "binary_operation", "operation": "mine:larger", "p": 23}, "mine:larger (p = 23"),
+        ({"name": "liu2022_addition", "p": 10}, "liu2022_addition (p = 10"),
+    ],
+)
+def test_p_is_called_a_modulus_only_where_it_is_one(task: dict[str, Any], words: str) -> None:
+    config = {**config_of(), "task": {**task, "train_fraction": 0.5}}
+    assert words in caption(frame_of(config), config)
+    operations = {"param": "task.operation", "values": ["x+y", "mine:larger"]}
+    config = config_of(row=operations)
+    assert "modulus" not in caption(frame_of(config), config), "one of them may be no sum modulo p"
 
 
 def test_the_caption_states_the_rule_that_it_is_first_crossing_and_what_is_censored() -> None:
@@ -462,6 +495,51 @@ def test_facets_are_panels_with_common_axes_each_with_its_own_cells() -> None:
         diagram.draw(frame, X, Y, row="optim.lr", ax=panels[0, 0])
 
 
+def test_row_headings_all_turn_as_the_longest_of_them_needs() -> None:
+    axis = Axis.of("task.operation", ["x+y", "x^2+xy+y^2 and much more"])
+    for length, angle in ((3.0, 270), (1.5, 0)):
+        column = Figure().subplots(2, 1)
+        head_rows(column, axis, length)
+        assert [ax.texts[0].get_rotation() for ax in column] == [angle, angle]
+
+
+def test_runs_that_differ_in_more_than_their_seed_are_not_pooled_into_a_cell() -> None:
+    noise = {"param": "task.label_noise", "values": [0.0, 0.1, 0.2]}
+    scale = {"param": "model.init_scale", "values": [1.0, 3.0]}
+    frame = frame_of(config_of(row=noise, col=scale))
+    with pytest.raises(InputError) as raised:
+        diagram.draw(frame, X, Y)
+    by_noise, by_scale = raised.value.faults
+    assert "different task.label_noise (0.0, 0.1, 0.2)" in by_noise
+    assert "row='model.init_scale'" in by_scale and "model.init_scale'] == 1.0]" in by_scale
+    with pytest.raises(InputError, match=r"different model\.init_scale"):
+        diagram.draw(frame, X, Y, row="task.label_noise")
+    one = frame.loc[(frame["task.label_noise"] == 0.1) & (frame["model.init_scale"] == 3.0)]
+    assert len(painted(diagram.draw(one, X, Y))) == 12
+    assert isinstance(
+        diagram.draw(frame, X, Y, row="task.label_noise", col="model.init_scale"), np.ndarray
+    )
+
+
+def test_seeds_and_axes_that_move_together_are_pooled_and_drawn() -> None:
+    lr = {"param": "optim.lr", "values": [0.1, 0.2, 0.3]}
+    frame = frame_of(config_of(row=lr, zip=["x", "row"]))
+    frame["split_seed"] = frame["seed"]
+    assert len(painted(diagram.draw(frame, X, Y))) == 12
+
+
+def test_every_hyperparameter_of_the_results_keeps_runs_apart() -> None:
+    pytest.importorskip("pyarrow")
+    from phasegrok.store.schema import HYPERPARAMETERS
+
+    frame = frame_of(config_of())
+    for key in {*HYPERPARAMETERS, "model.options.depth", "optim.betas"} - {X, Y, "split_seed"}:
+        for other in (None, "[0.9, 0.98]"):
+            mixed = frame.assign(**{key: [other, 7] * (len(frame) // 2)})
+            with pytest.raises(InputError, match=re.escape(f"different {key} (")):
+                diagram.draw(mixed, X, Y)
+
+
 def test_a_rule_reclassifies_what_is_drawn_and_the_column_does_otherwise() -> None:
     frame = frame_of(config_of())
     by_column, by_rule = diagram.draw(frame, X, Y), diagram.draw(frame, X, Y, rule=Rule(gap=1000))
@@ -589,9 +667,29 @@ def test_nothing_overlaps_and_nothing_is_cut_off(
     axes = planned_axes(config["sweep"])
     text = caption(frame, config, "0123456789ab")
     figure = files.lay_out(phase_map(frame, axes), axes, text, width)
+    check_layout(figure, [ax for panel in figure.subfigs for ax in panel.axes])
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_panels_in_a_constrained_figure_of_ones_own_keep_clear_of_each_other(count: int) -> None:
+    values = [0.2, 0.86177387, 3.7132712, 16.0]
+    frame = frame_of(config_of(y={"param": Y, "values": values}))
+    frame["phase"] = [(*PHASES, "undecided")[i % 7] for i in range(len(frame))]
+    figure = matplotlib.pyplot.figure(layout="constrained")
+    try:
+        panels = figure.subplots(1, count)
+        for i, ax in enumerate(panels):
+            keys = (X, Y) if i % 2 else (Y, X)
+            diagram.draw(frame, *keys, ax=ax, scales={"x": "linear"} if i % 2 else None)
+        check_layout(figure, list(panels))
+    finally:
+        matplotlib.pyplot.close(figure)
+
+
+def check_layout(figure: Figure, panels: list[Axes]) -> None:
+    """No text or panel touches another, and all are on the page."""
     figure.draw_without_rendering()
-    boxes = [text.get_window_extent() for text in texts(figure)]
-    boxes += [ax.bbox for panel in figure.subfigs for ax in panel.axes]
+    boxes = [text.get_window_extent() for text in texts(figure)] + [ax.bbox for ax in panels]
     page = figure.bbox
     for box in boxes:
         assert box.x0 >= page.x0 - 1 and box.x1 <= page.x1 + 1, "cut off at a side"
@@ -628,7 +726,9 @@ def test_the_script_draws_a_sweep_again_from_its_directory_alone(tmp_path: Path)
     store = Store(tmp_path / "sweep")
     store.path.mkdir()
     store.write_config(config)
-    frame_of(config).to_parquet(store.results_file)
+    frame = frame_of(config).astype(object)
+    rows: Any = frame.where(frame.notna(), None).to_dict("records")
+    store.write_rows(store.results_file, rows, config)
     script = [sys.executable, ROOT / "analysis" / "phase_diagram.py"]
     done = subprocess.run([*script, store.path], capture_output=True, text=True, check=True)
     assert [Path(line).name for line in done.stdout.splitlines()] == [

@@ -135,3 +135,52 @@ def test_a_directory_with_another_sweep_is_refused_and_left_alone(tmp_path: Path
     smaller = command(*TINY, f"out={out}", "train.steps=50")
     assert smaller.returncode == 2
     assert "train.steps: 100 there, 50 asked" in smaller.stderr
+
+
+def test_reused_runs_go_on_in_packs_of_their_own_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained([*TINY, f"out={tmp_path / 'a'}"], monkeypatch)
+    other, alone = tmp_path / "b", tmp_path / "elsewhere" / "b"
+    assert trained([*TINY, "sweep.name=b", f"out={other}"], monkeypatch)[0] == 0
+    # All rows came from a; some of them are censored, in four sizes of training set.
+    assert trained([*TINY, "sweep.name=b", f"out={other}", "train.steps=200"], monkeypatch)[0] > 0
+    trained([*TINY, "sweep.name=b", f"out={alone}", "train.steps=200"], monkeypatch)
+    assert not differences(results(alone), results(other))
+
+
+def test_a_sweep_over_another_key_finds_shared_runs_and_draws_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained([*TINY, f"out={tmp_path / 'a'}"], monkeypatch)
+    asked = [*TINY, "sweep.name=b", f"out={tmp_path / 'b'}", "sweep.y.param=optim.eps",
+             "sweep.y.values=[1e-8,1e-3]", "optim.weight_decay=0.3"]  # fmt: skip
+    assert trained(asked, monkeypatch)[0] == 4, "half of the runs have the eps of the first sweep"
+    assert sorted(set(column(tmp_path / "b", "optim.eps"))) == [1e-8, 1e-3]
+
+
+def test_a_kept_state_whose_row_was_lost_ends_where_it_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = [*TINY, "train.keep_state=true"]
+    calm, hurt = tmp_path / "c" / "q", tmp_path / "h" / "q"
+    trained([*kept, f"out={calm}"], monkeypatch)
+    trained([*kept, f"out={hurt}"], monkeypatch)
+    trained([*kept, f"out={hurt}", "train.steps=200"], monkeypatch)
+    trained([*kept, f"out={calm}", "train.steps=200"], monkeypatch)
+    # The rows of the longer budget are lost; the states of the shorter one are still named.
+    (hurt / "results.parquet").unlink()
+    newest = max((hurt / "parts").glob("*.parquet"), key=lambda path: path.stat().st_mtime)
+    newest.unlink()
+    trained([*kept, f"out={hurt}", "train.steps=200"], monkeypatch)
+    assert not differences(results(calm), results(hurt))
+
+
+def test_an_off_ladder_stop_accuracy_survives_a_resume() -> None:
+    from phasegrok.engine.record import Record, Watch
+
+    watch = Watch(stop_train=0.97, stop_val=0.97)
+    state = Record(watch, 10, 10).state()
+    assert Record.answers(state, watch)
+    assert Record.answers(state, Watch(stop_train=None, stop_val=None))
+    assert not Record.answers(state, Watch(stop_train=0.96, stop_val=0.97))

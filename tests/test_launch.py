@@ -59,13 +59,19 @@ def test_local_and_inline_give_the_same_results(tmp_path: Path) -> None:
     assert str(local / "phase_diagram.png") in answer.stdout
 
 
-def test_workers_end_when_their_driver_is_killed(tmp_path: Path) -> None:
+def test_workers_end_when_their_driver_is_killed_and_keep_what_they_did(tmp_path: Path) -> None:
     out = tmp_path / "quick"
-    driver = started(*LONG, f"out={out}")
-    wait_until(lambda: checkpointed(out) and len(workers_of(out)) == 2)
+    # They write nothing by themselves, so that what is there was written at the end.
+    driver = started(*LONG, "launch.flush_s=1e9", "launch.checkpoint_s=1e9", f"out={out}")
+    wait_until(lambda: len(workers_of(out)) == 2)
+    read = driver.stderr.readline  # the first line of progress: training has begun
+    while "run-steps/s" not in read() or driver.poll() is not None:
+        pass
+    assert not list(out.glob("ckpt/*.pt"))
     driver.kill()
     driver.wait()
     wait_until(lambda: not workers_of(out), 30)
+    assert checkpointed(out)
 
 
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(tmp_path: Path) -> None:
@@ -170,3 +176,23 @@ def test_a_full_disk_is_one_message_and_what_was_written_stays(tmp_path: Path, l
     assert finished([*SHORT, f"out={out}"]) == 0
     assert unfinished(out) == 0
     assert len(Store(out).rows()) == 16
+
+
+def test_a_device_that_is_not_there_is_an_error_of_every_run(tmp_path: Path) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("needs cuda: to be absent")
+    out = tmp_path / "quick"
+    answer = command(*SHORT, "launch.device=cuda", "launch.workers=1", f"out={out}")
+    assert answer.returncode == 1
+    assert "failed 16" in answer.stdout and "Traceback" not in answer.stderr
+    assert len(list((out / "errors").glob("*.json"))) == 16
+
+
+def test_what_a_users_module_prints_does_not_disturb_the_sweep(tmp_path: Path) -> None:
+    chatty = BROKEN.format(seed=-1).replace("    def forward", "    import os; os.system('echo x')\n    print('y')\n\n    def forward")  # fmt: skip
+    (tmp_path / "chatty.py").write_text(chatty)
+    answer = command(*SHORT, "model=own", "model.name=chatty:Moody", "model.width=null",
+                     "sweep.x.values=[0.5]", "out=answer", cwd=tmp_path)  # fmt: skip
+    assert answer.returncode == 0, answer.stderr

@@ -30,7 +30,8 @@ SMALL = {"width": 8, "heads": 2, "mlp_width": 16}
 
 
 def mlp(**options):
-    return {"name": "mlp", "width": 8, "embedding_dim": 6, "bias": True, **options}
+    dim = {"embedding_dim": 6} if options.get("embedding") == "learned" else {}
+    return {"name": "mlp", "width": 8, **dim, "bias": True, **options}
 
 
 CASES: dict[str, dict[str, Any]] = {
@@ -461,6 +462,23 @@ def test_a_fault_names_the_key_the_value_and_what_is_allowed(section, words):
     (fault,) = models.faults(section)
     for word in words:
         assert word in fault
+
+
+def test_a_setting_that_the_network_does_not_read_is_a_fault():
+    unread = {"name": "mlp", "embedding_dim": 8, "shared": False}
+    assert models.faults(unread) == [
+        "model.embedding_dim = 8: is read only with model.embedding=learned; "
+        "set model.embedding_dim=null",
+        "model.shared = False: is read only with model.embedding=learned; set model.shared=null",
+    ]
+    assert models.faults({**unread, "embedding": "learned"}) == []
+    assert models.faults({**unread, "embedding_dim": None, "shared": None}) == []
+
+
+def test_a_learned_embedding_of_null_settings_has_the_defaults():
+    nulls = {"name": "mlp", "embedding": "learned", "embedding_dim": None, "shared": None}
+    network = models.build(nulls, 5, 5)
+    assert network.get_parameter("embedding.weight").shape == (1, 5, 128)
 
 
 def test_every_fault_of_a_model_is_reported_at_once():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -132,6 +133,16 @@ def test_bits_do_not_depend_on_the_lane_where_a_kernel_splits_the_row_of_lanes(w
     expected = alone(runs[1:], width)
     together = trained(runs, width)
     assert_same_bits({name: together[name] for name in expected}, expected)
+
+
+@both_dtypes
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_bits_do_not_depend_on_the_lane_where_a_lane_has_few_numbers(batch_size, dtype):
+    """Then the remainder of an activation is several lanes long."""
+    case = next(c for c in CASES if c.model.startswith("gelu") and c.loss == "cross_entropy")
+    runs = some_runs(replace(case, batch_size=batch_size), dtype=dtype)
+    runs = [with_config(run, model={**run.config["model"], "width": 4}) for run in runs]
+    assert_same_bits(trained(runs, 5), alone(runs, 5))
 
 
 COMPILED = (

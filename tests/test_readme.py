@@ -6,16 +6,21 @@ are run, a block whose fence says `file=PATH` is written there, ```text is outpu
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from phasegrok import models, tasks
 from phasegrok.store.schema import result_schema
+from phasegrok.tasks import operations
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -140,6 +145,35 @@ def test_the_documented_columns_are_those_of_the_results() -> None:
     unnamed = {name for name in columns - plain if not name.startswith(tuple(families))}
     assert not unnamed, f"columns that docs/results.md does not name: {unnamed}"
     assert all(any(name.startswith(family) for name in columns) for family in families)
+
+
+def documented_options(title: str) -> dict[str, str]:
+    """Option -> default, as written in the table below a heading of docs/models.md."""
+    section = (ROOT / "docs" / "models.md").read_text().partition(f"\n### `{title}`\n")[2]
+    table = section.partition("\n#")[0].partition("| option |")[2].partition("\n\n")[0]
+    rows = (row.split("|") for row in table.splitlines()[2:])
+    return {name.strip(" `"): default.strip(" `") for _, name, default, *_ in rows}
+
+
+@pytest.mark.parametrize("kinds", [tasks.KINDS, models.KINDS], ids=["tasks", "models"])
+def test_every_option_of_tasks_and_models_is_documented_with_its_default(
+    kinds: Mapping[str, Any],
+) -> None:
+    for name, kind in kinds.items():
+        # What must be given has no default, nor has p, which a group does without.
+        given = {"operation": "none", "p": "none"} if name == "binary_operation" else {}
+        defaults = {k: json.dumps(o.default).strip('"') for k, o in kind.options.items()
+                    if k not in given}  # fmt: skip
+        assert documented_options(name) == given | defaults, name
+
+
+def test_every_operation_and_every_file_of_a_task_or_model_is_documented() -> None:
+    named = set(re.findall(r"`([^`\n]+)`", (ROOT / "docs" / "models.md").read_text()))
+    built_in = [name for name in operations.names() if operations.find(name).built_in]
+    files = [*(ROOT / "conf" / "task").iterdir(), *(ROOT / "conf" / "model").iterdir()]
+    choices = {file.stem for file in files} - {"own"}
+    choices -= {name.removesuffix(".yaml") for name in named}
+    assert not set(built_in) - named and not choices
 
 
 def test_the_first_screen_sets_everything_up_with_two_commands() -> None:

@@ -134,7 +134,7 @@ def test_load_takes_directories_and_files_and_says_what_it_cannot_take(
     running = load(store.path)  # not compacted yet: parts are read
     assert list(running.phase) == ["memorization"]
     store.compact()
-    assert len(load([store.path, store.results_file])) == 2
+    assert len(load([store.path, store.results_file])) == 1  # a run comes once
     assert not [c for c in load(store.path).columns if c.startswith("curve.")]
     assert list(load(store.path, curves=True)["curve.step"].iloc[0]) == [0, 400]
     with pytest.raises(InputError, match="does not exist"):

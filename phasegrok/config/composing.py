@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phasegrok._paths import CONF_DIR
-from phasegrok.cells import Config
+from phasegrok.cells import AXES, Config
 from phasegrok.config.catalogue import GROUPS, checked_dir, sweeps
 from phasegrok.errors import InputError
 from phasegrok.options import suggestion
@@ -24,6 +24,15 @@ NO_MULTIRUN = (
     "-m/--multirun is not needed: a sweep file holds the whole grid; choose one with +sweep=NAME "
     "and set its axes with sweep.x, sweep.y (e.g. sweep.x.num=41) and its replicates with seeds=5"
 )
+
+# What stands in quotes already, or a word with ^, which Hydra's grammar has no place for.
+POWER = re.compile(
+    r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^\s,=()\[\]{}'"]*\^[^\s,=()\[\]{}'"]*"""
+)
+
+# The keys that hold a list, and those that hold an axis.
+LISTS = re.compile(rf"seeds|reuse|optim\.betas|sweep\.zip|sweep\.({'|'.join(AXES)})\.values")
+AXIS = re.compile(rf"sweep\.({'|'.join(AXES)})")
 
 NO_HEADER = (
     "sweep.sweep: the sweep's file must begin with the line '# @package _global_', because its "
@@ -81,7 +90,20 @@ def plain(node: DictConfig, overrides: Sequence[str]) -> Config:
             _drop(axis, ("low", "high", "num", "zero"), overrides, name)
         elif isinstance(axis, dict) and given and "values" not in given:
             _drop(axis, ("values",), overrides, name)
+        if isinstance(axis, dict):
+            _open_group(config, axis.get("param"))
     return config
+
+
+def _open_group(config: Config, param: Any) -> None:
+    """A group has a setting as soon as an axis sweeps it: null (as the rest) until then."""
+    swept = re.fullmatch(r"optim\.groups\.([^.]+)\.(lr|weight_decay)", str(param))
+    optim = config.get("optim")
+    groups = optim.get("groups") if isinstance(optim, dict) else None
+    if swept and isinstance(groups, dict):
+        group = groups.setdefault(swept[1], {})
+        if isinstance(group, dict):
+            group.setdefault(swept[2], None)
 
 
 def _drop(axis: Config, keys: Sequence[str], overrides: Sequence[str], name: str) -> None:
@@ -130,19 +152,49 @@ def refuse_malformed(overrides: Sequence[str], config_dir: str | Path | None = N
 def _set_or_added(override: str) -> str:
     key = override_key(override)
     choice = key in GROUPS or key.startswith("hydra.") or "/" in key or "@" in key
-    return override if choice or override.startswith("~") else f"++{override.lstrip('+')}"
+    if choice or override.startswith("~"):
+        return override
+    _, equals, value = override.partition("=")
+    return f"++{key}{equals}{POWER.sub(_quoted, value)}"
+
+
+def _quoted(word: re.Match[str]) -> str:
+    return word[0] if word[0][0] in "'\"" else f"'{word[0]}'"
 
 
 def _malformed(override: str, config_dir: str | Path | None) -> Iterator[str]:
     key, equals, value = override.partition("=")
     if key == "sweep" and equals:
         yield f"{override}: needs a plus, because no sweep is chosen by default: +sweep={value}"
+    elif AXIS.fullmatch(override_key(override)) and not value.strip().startswith(("{", "null")):
+        yield _no_axis(override_key(override), value.strip())
     elif key == "hydra.mode" and value.upper() == "MULTIRUN":
         yield NO_MULTIRUN
     elif not equals and not key.startswith("~"):
         known = [name for name, _ in sweeps(config_dir)]
         hint = f"; to ask that sweep, write +sweep={key}" if key in known else ""
         yield f"{override}: is not of the form key=value{hint}"
+
+
+def _no_axis(name: str, value: str) -> str:
+    listed = value if value.startswith("[") else f"[{value}]" if "," in value else "[...]"
+    return (
+        f"{name}={value}: is no axis; {name}.values={listed} sets its values, {name}.param=KEY "
+        "what is swept"
+    )
+
+
+def _several(override: str, values: str) -> str:
+    """What to write instead of `key=a,b` or `key=choice(a,b)`, Hydra's multirun."""
+    key = override_key(override)
+    if LISTS.fullmatch(key):
+        return f"{override}: several values are a list: {key}=[{values}]"
+    if key in GROUPS:
+        return f"{override}: one {key} at a time; an axis sweeps a single key of it"
+    return (
+        f"{override}: several values are an axis: sweep.x.param={key} "
+        f"sweep.x.values=[{values}] (or y, row, col)"
+    )
 
 
 # --------------------------------------------------------------------------------------- errors
@@ -207,8 +259,13 @@ def _in_one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
     ambiguous = re.match(r"Ambiguous value for argument '(.*?)' ", text)
     if ambiguous:
-        key, _, value = _as_given(ambiguous[1]).partition("=")
-        return f"{key}={value}: several values are a list: {key}=[{value}]"
+        override = _as_given(ambiguous[1])
+        return _several(override, override.partition("=")[2])
+    multirun = re.match(r"Sweep parameters '(.*?)' requires --multirun", text)
+    if multirun:
+        override = _as_given(multirun[1])
+        listed = re.search(r"=choice\((.*)\)$", override)
+        return _several(override, listed[1] if listed else "...")
     if "@sweep." in text:
         return NO_HEADER
     # OmegaConf appends the key and the type of what it was reading.

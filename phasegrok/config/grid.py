@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from phasegrok import cells
 from phasegrok.cells import Config
-from phasegrok.config import single
+from phasegrok.config import counted, single
 from phasegrok.config.composing import NO_HEADER
 from phasegrok.config.words import leaves, meant, shown
 
@@ -48,8 +48,13 @@ def faults(config: Config) -> list[str]:
     # The sound axes still span a grid, and the values on it are judged all the same.
     found = _cell_faults({**config, "sweep": sound})
     if not named and not any("optim." in fault or "seeds" in fault for fault in found):
-        found += _size_faults(config) or _overdecay(config)
+        found += _size_faults(config) or _counted_faults(config, batches=not found)
     return [*found, *named]
+
+
+def _counted_faults(config: Config, batches: bool) -> list[str]:
+    of_batches = counted.batch_faults(config) if batches else []
+    return [*counted.overdecay(config), *(_on_axis(config, fault, {}) for fault in of_batches)]
 
 
 def _is_of_sweep(fault: str) -> bool:
@@ -63,6 +68,7 @@ def _axis_faults(config: Config, axes: Mapping[str, Any]) -> dict[str, list[str]
     """What is wrong with each axis by itself: unknown, empty, ambiguous or doubled."""
     found = {
         name: [*_param_faults(config, name, axis["param"]), *_value_faults(name, axis)]
+        or _broken_numbers(config, name, axis)
         for name, axis in axes.items()
     }
     for one, other in itertools.combinations(axes, 2):
@@ -86,6 +92,11 @@ def _param_faults(config: Config, name: str, param: str) -> list[str]:
         return [f"{what} seeds are no axis but the replicates of every cell; set seeds=..."]
     if param in sweepable and param not in cells.NOT_IN_ID:
         return []
+    if param == "split_seed":
+        return [
+            f"{what} splits are no axis: a map compares settings, not draws; every seed has a "
+            "split of its own (split_seed=null), or all have the same (split_seed=0)"
+        ]
     below = [key for key in sweepable if key.startswith(f"{param}.")]
     if below:
         return [f"{what} holds several values; sweep one of {', '.join(below)}"]
@@ -148,6 +159,26 @@ def _double_faults(where: str, values: Sequence[Any]) -> list[str]:
         return []
     named = ", ".join(shown(value) for value in doubled)
     return [f"{where} has the value {named} more than once; every value of an axis must differ"]
+
+
+def _broken_numbers(config: Config, name: str, axis: Mapping[str, Any]) -> list[str]:
+    """A range that misses whole numbers where only they are allowed, with the nearest ones."""
+    param, values = axis["param"], cells.axis_values(axis)
+    broken = next((v for v in values if isinstance(v, float)), None)
+    if axis.get("values") is not None or broken is None:
+        return []
+    of_param = (
+        fault
+        for fault in single.faults(cells.replaced(config, {param: broken}))
+        if single.key_of(fault) == param and "a whole number" in fault
+    )
+    if not any(of_param):
+        return []
+    near = ",".join(str(value) for value in dict.fromkeys(round(value) for value in values))
+    return [
+        f"sweep.{name}: {param} takes whole numbers, and not all of these {len(values)} are; "
+        f"use sweep.{name}.values=[{near}]"
+    ]
 
 
 def _zip_faults(sweep: Mapping[str, Any]) -> list[str]:
@@ -232,46 +263,3 @@ def _on_axis(config: Config, fault: str, changes: Changes) -> str:
         return f"sweep.{axes[key]}: {fault}"
     where = ", ".join(f"sweep.{axes[param]}: {param} = {shown(v)}" for param, v in changes.items())
     return f"{where}: {fault}" if where else fault
-
-
-# ------------------------------------------------------------------------------------ overdecay
-
-
-def _overdecay(config: Config) -> list[str]:
-    """AdamW multiplies weights by 1 - lr * weight_decay: none is left at 1, signs flip above 1."""
-    groups = config["optim"].get("groups") or {}
-    prefixes = ["optim", *(f"optim.groups.{group}" for group in groups)]
-    grid = [cell for _, cell in cells.cell_changes(config["sweep"])]
-    return [fault for prefix in prefixes for fault in _overdecay_of(config, prefix, grid)]
-
-
-def _overdecay_of(config: Config, prefix: str, grid: Sequence[Changes]) -> Iterator[str]:
-    def value(cell: Changes, key: str) -> Any:
-        return cell[key] if key in cell else cells.lookup(config, key)
-
-    def setting(cell: Changes, name: str) -> tuple[str, float]:
-        own = f"{prefix}.{name}"
-        try:
-            given = value(cell, own)
-        except KeyError:
-            given = None
-        key = f"optim.{name}" if given is None else own
-        return key, value(cell, key)
-
-    over = []
-    for cell in grid:
-        settings = [setting(cell, "lr"), setting(cell, "weight_decay")]
-        product = cells.rounded(settings[0][1] * settings[1][1])
-        allowed = value(cell, "optim.name") != "adamw" or config["optim"].get("allow_overdecay")
-        if product >= 1 and not allowed:
-            over.append((product, settings))
-    if over:
-        largest, settings = max(over, key=lambda item: item[0])
-        keys = " * ".join(key for key, _ in settings)
-        where = ", ".join(f"{key} = {value:g}" for key, value in settings)
-        yield (
-            f"{keys} is 1 or more in {len(over)} of {len(grid)} cells, at most {largest:g} "
-            f"({where}): AdamW multiplies the weights by 1 minus that in every step, which "
-            "erases them or flips their signs; lower one of the two, or set "
-            "optim.allow_overdecay=true to run it all the same"
-        )

@@ -161,11 +161,11 @@ def _optim_faults(optim: Mapping[str, Any]) -> Iterator[str]:
 
 def _group_faults(config: Config) -> Iterator[str]:
     parts = models.parts(config["model"])
-    for group, settings in (config["optim"].get("groups") or {}).items():
+    for group in config["optim"].get("groups") or {}:
         if parts and group not in parts:
             yield (
-                f"optim.groups.{group} = {shown(settings)}: no such part of the model "
-                f"{config['model']['name']}, whose parts are {', '.join(parts)}"
+                f"optim.groups.{group} is no part of the model {config['model']['name']}, whose "
+                f"parts are {', '.join(parts)}"
             )
 
 
@@ -191,5 +191,5 @@ def _rule_faults(train: Mapping[str, Any], phase: Mapping[str, Any]) -> Iterator
     if stop is not None and stop < needed:
         yield (
             f"train.stop_accuracy = {stop}: must not be below phase.train_accuracy or "
-            f"phase.val_accuracy, at most {needed} here, or runs stop before the rule can judge them"
+            f"phase.val_accuracy, at most {needed} here, or runs stop before they can be judged"
         )

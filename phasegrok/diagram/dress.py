@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import matplotlib
@@ -17,9 +17,10 @@ from phasegrok.diagram.words import label, value_text
 
 Side = Literal["x", "y"]
 
-# The space a label takes, in inches: a number beside others, a line of text, one character.
+# The space a label takes, in inches at _POINTS: a number beside others, a line, one character.
 _NUMBER = {"x": 0.42, "y": 0.25}
 _LINE, _CHARACTER = 0.13, 0.062
+_POINTS = 7.0
 
 
 def inches(ax: Axes) -> tuple[float, float]:
@@ -29,8 +30,10 @@ def inches(ax: Axes) -> tuple[float, float]:
 
 def dress(ax: Axes, axis: Axis, side: Side, length: float) -> None:
     """Give one side of a panel, so many inches long, scale, limits, ticks, label and break."""
-    table, marks = axis_cells(axis), ticks(axis, _room(axis, side, length))
     mpl_axis: Any = ax.xaxis if side == "x" else ax.yaxis
+    # Axes of a user's own have labels of another size; a panel holds fewer of larger ones.
+    length *= _POINTS / mpl_axis.get_major_ticks(1)[0].label1.get_size()
+    table, marks = axis_cells(axis), ticks(axis, _room(axis, side, length))
     (ax.set_xscale if side == "x" else ax.set_yscale)("log" if axis.log else "linear")
     limits = table["low"].iloc[0], table["high"].iloc[-1]
     (ax.set_xlim if side == "x" else ax.set_ylim)(*limits)
@@ -67,15 +70,15 @@ def facet_text(axis: Axis, place: int) -> str:
     return f"{label(axis.key)} = {value_text(axis.values[place], axis.key)}"
 
 
-def head_columns(panels: Sequence[Axes], axis: Axis, length: float) -> None:
+def head_columns(panels: Iterable[Axes], axis: Axis, length: float) -> None:
     """Write above each panel of a row, which is so many inches wide, what its column shows."""
     for place, ax in enumerate(panels):
         ax.set_title("\n".join(lines(facet_text(axis, place), length)), parse_math=False)
 
 
-def head_rows(panels: Sequence[Axes], axis: Axis, length: float) -> None:
+def head_rows(panels: Iterable[Axes], axis: Axis, length: float) -> None:
     """Write at the right of each panel of a column, so many inches high, what its row shows."""
-    texts = [facet_text(axis, place) for place in range(len(panels))]
+    texts = [facet_text(axis, place) for place in range(len(axis.values))]
     # Along the side if it is long enough for all of them, else all across in short lines.
     across = any(len(lines(text, length)) > 1 for text in texts)
     turn = {"rotation": 0 if across else 270, "va": "center", "ha": "left", "parse_math": False}

@@ -79,8 +79,9 @@ def draw(
         row: dotted key whose values are the rows of panels; `col` likewise.
         rule: classify by this rule; None takes the column `phase`, or the default rule if the
             frame has none.
-        ax: the axes to draw into, of any figure (with `layout="constrained"` it makes room for
-            the legend); None makes a figure, reached as `ax.figure`.
+        ax: the axes to draw into, of a figure with `layout="constrained"`, which makes room for
+            the legend; it stands where a title would, so that a title needs a `pad`. None makes
+            a figure, reached as `ax.figure`.
         scales: "linear", "log" or "category" by axis name, e.g. `{"x": "log"}`; an axis not
             named is read from the spacing of its values.
 

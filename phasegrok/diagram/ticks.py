@@ -75,7 +75,7 @@ def number_texts(numbers: Sequence[float]) -> list[str]:
 
 
 def _decimal(number: float, digits: int) -> str:
-    exact = f"{number:.6g}"
+    exact = f"{number:.{max(digits, 6)}g}"
     if len(exact) <= _EXACT:
         return exact
     # Digits before the point stay: 1234.56 is 1235.
@@ -87,8 +87,8 @@ def _scientific(number: float, digits: int) -> str:
     if number == 0:
         return "0"
     mantissa, exponent = f"{number:.{digits - 1}e}".split("e")
-    digits, power = f"{float(mantissa):g}", f"10^{{{int(exponent)}}}"
-    return f"${power}$" if digits == "1" else f"${digits}\\times {power}$"
+    factor, power = f"{float(mantissa):.12g}", f"10^{{{int(exponent)}}}"
+    return f"${power}$" if factor == "1" else f"${factor}\\times {power}$"
 
 
 def _decades(low: float, high: float, room: int) -> list[float]:

@@ -7,6 +7,7 @@ first. A free lane holds an old run that nobody reads; it costs time and changes
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -40,10 +41,7 @@ class Lanes:
     def __init__(self, first: Prepared, mode: Mode):
         self.mode = mode
         self.width = mode.width
-        # The last row of an eager CPU program may be handled by a kernel's remainder loop, whose
-        # transcendentals differ in the last bit. A spare row keeps every real lane out of it.
-        spare = 0 if mode.compiled or mode.device != "cpu" else 1
-        rows = mode.width + spare
+        rows = mode.width + _spare_rows(first, mode)
         self.params = _stacked(first.params, rows, mode.device)
         self.slots: Slots = optim.init(first.run.config["optim"]["name"], self.params)
         self.done = torch.zeros(rows, dtype=torch.int64, device=mode.device)
@@ -97,6 +95,27 @@ class Lanes:
     def observe(self) -> Tensor:
         """All observables of all lanes, float64 [width, observables], on the CPU."""
         return self._evaluate(self.params, self.data)[: self.width].cpu()
+
+
+# Eager CPU kernels take numbers by two vectors, of at most 16, and what is left by a remainder loop.
+_MOST_LEFT = 31
+
+
+def _spare_rows(first: Prepared, mode: Mode) -> int:
+    """Rows behind the lanes that nobody reads.
+
+    A kernel's remainder loop has other transcendentals, which differ in the last bit, and it gets
+    the end of the last row or, where rows are short, the last rows. These must not be lanes. A
+    row of an activation has at least one number for each example of a step.
+    """
+    if mode.compiled or mode.device != "cpu":
+        return 0
+    examples = len(first.train_indices)
+    if first.batches is not None:
+        examples = first.batches.shape[1]
+    elif first.run.config["train"].get("batch_size"):
+        examples = min(examples, first.run.config["train"]["batch_size"])
+    return math.ceil(_MOST_LEFT / examples)
 
 
 def _stacked(row: Mapping[str, Tensor], rows: int, device: str) -> Tensors:
