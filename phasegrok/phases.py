@@ -45,9 +45,9 @@ class Rule:
         faults = [
             f"accuracy {a}: must be above 0 and at most 1" for a in accuracies if not 0 < a <= 1
         ]
-        if not self.gap > 0:
+        if not self.gap >= 0:
             faults.append(
-                f"gap {self.gap}: must be above 0 (steps, or below 1 a share of the budget)"
+                f"gap {self.gap}: must be 0 or more (steps; below 1, a share of the budget)"
             )
         if faults:
             raise InputError([f"Rule: {fault}" for fault in faults])

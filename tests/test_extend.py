@@ -153,8 +153,9 @@ def test_a_sweep_over_another_key_finds_shared_runs_and_draws_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained([*TINY, f"out={tmp_path / 'a'}"], monkeypatch)
-    asked = [*TINY, "sweep.name=b", f"out={tmp_path / 'b'}", "sweep.y.param=optim.eps",
-             "sweep.y.values=[1e-8,1e-3]", "optim.weight_decay=0.3"]  # fmt: skip
+    asked = ["+sweep=quick", "launch=inline", "seeds=1", "train.steps=100", "sweep.name=b",
+             "sweep.y.param=optim.eps", "sweep.y.values=[1e-8,1e-3]", "optim.weight_decay=0.3",
+             f"out={tmp_path / 'b'}"]  # fmt: skip
     assert trained(asked, monkeypatch)[0] == 4, "half of the runs have the eps of the first sweep"
     assert sorted(set(column(tmp_path / "b", "optim.eps"))) == [1e-8, 1e-3]
 

@@ -191,7 +191,8 @@ def test_a_device_that_is_not_there_is_an_error_of_every_run(tmp_path: Path) -> 
 
 
 def test_what_a_users_module_prints_does_not_disturb_the_sweep(tmp_path: Path) -> None:
-    chatty = BROKEN.format(seed=-1).replace("    def forward", "    import os; os.system('echo x')\n    print('y')\n\n    def forward")  # fmt: skip
+    talk = "    import os\n\n    os.system('echo x')\n    print('y')\n\n    def forward"
+    chatty = BROKEN.format(seed=-1).replace("    def forward", talk)
     (tmp_path / "chatty.py").write_text(chatty)
     answer = command(*SHORT, "model=own", "model.name=chatty:Moody", "model.width=null",
                      "sweep.x.values=[0.5]", "out=answer", cwd=tmp_path)  # fmt: skip

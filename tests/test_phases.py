@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal, assert_series_equal
 
+from phasegrok.errors import InputError
 from phasegrok.phases import (
     LADDER,
     PHASES,
@@ -354,7 +355,7 @@ def test_classify_of_no_runs_is_empty() -> None:
 
 
 def test_classify_names_the_columns_it_lacks() -> None:
-    with pytest.raises(KeyError, match="val_step, status"):
+    with pytest.raises(InputError, match="val_step, status"):
         classify(pd.DataFrame({"train_step": [1], "steps": [2]}))
 
 
@@ -415,7 +416,7 @@ def test_a_cell_has_phase_probabilities_a_majority_its_ties_and_an_entropy() -> 
             "optim.lr": [0.1, 0.1, 0.3, 0.3],
             "optim.weight_decay": [0, 1, 0, 1],
             "seeds": [4, 2, 1, 0],
-            "majority": ["comprehension", "tie", "inversion", "undecided"],
+            "majority": ["comprehension", "tie", "undecided", "undecided"],
             "tied": [("comprehension",), ("memorization", "confusion"), ("inversion",), ()],
             "p.comprehension": [0.75, 0.0, 0.0, NAN],
             "p.grokking": [0.25, 0.0, 0.0, NAN],
@@ -478,3 +479,9 @@ def test_entropy_is_in_bits() -> None:
     assert entropy([3, 1]) == pytest.approx(0.8112781)
     assert math.isnan(entropy([0, 0]))
     assert math.isnan(entropy([]))
+
+
+@pytest.mark.parametrize("wrong", [{"val_accuracy": 90}, {"train_accuracy": 0}, {"gap": -3}])
+def test_a_rule_that_cannot_work_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(InputError, match="must be"):
+        Rule(**wrong)

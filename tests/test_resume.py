@@ -15,7 +15,6 @@ import pytest
 import phasegrok.store.files
 from phasegrok import plan, worker  # noqa: F401 - imported before children are forked
 from phasegrok.engine import Pack
-from phasegrok.store import Store
 from tests.sweeping import FORK, child, differences, finished, results, unfinished
 
 # Every tick writes parts and a checkpoint.

@@ -97,7 +97,7 @@ class Lanes:
         return self._evaluate(self.params, self.data)[: self.width].cpu()
 
 
-# Eager CPU kernels take numbers by two vectors, of at most 16, and what is left by a remainder loop.
+# Eager CPU kernels take numbers by two vectors of up to 16; what is left goes to a remainder loop.
 _MOST_LEFT = 31
 
 
