@@ -160,6 +160,23 @@ def test_bits_of_compiled_programs_depend_on_none_of_these_either(case, dtype):
     assert_same_bits(resumed(runs, WIDTH, compiled=True), expected)
 
 
+def test_bits_of_compiled_programs_do_not_depend_on_the_size_they_were_first_compiled_for(
+    monkeypatch,
+):
+    """One program serves all training-set sizes; the first one must not shape its kernels."""
+    (run,) = lanes(Case("quadratic_mlp", "x+y", "mse", "adamw", 0.01), 1, steps=20)
+    runs = [
+        with_config(run, task={**run.config["task"], "train_fraction": fraction})
+        for fraction in (0.1, 0.9)
+    ]
+    ended = []
+    for order in (runs, runs[::-1]):
+        monkeypatch.setattr("phasegrok.engine.lanes._PROGRAMS", {})
+        ended.append([trained([run], WIDTH, compiled=True) for run in order])
+    assert_same_bits(ended[0][0], ended[1][1])
+    assert_same_bits(ended[0][1], ended[1][0])
+
+
 @both_dtypes
 def test_a_run_that_diverges_is_a_result_and_leaves_its_neighbours_bits_alone(dtype):
     case = next(c for c in CASES if c.model == "quadratic_mlp" and c.optim == "sgd")
