@@ -305,6 +305,21 @@ class Broken(Own):
         return self.readout(self.hidden(pairs)[:, 1:])
 
 
+class Normalised(Own):
+    def __init__(self, symbols: int, outputs: int):
+        super().__init__(symbols, outputs)
+        self.norm = nn.BatchNorm1d(16)
+
+    def hidden(self, pairs: Tensor) -> Tensor:
+        return self.norm(super().hidden(pairs))
+
+
+class Frozen(Own):
+    def __init__(self, symbols: int, outputs: int):
+        super().__init__(symbols, outputs)
+        self.embedding.requires_grad_(False)
+
+
 def own_runs(name: str, **train: Any) -> list[Run]:
     runs = lanes(PLAIN, 2, steps=10, **train)
     return [with_config(r, model={"name": f"{__name__}:{name}", "init_scale": 1.0}) for r in runs]
@@ -348,6 +363,8 @@ def test_an_own_network_that_does_not_run_under_vmap_gets_one_message_and_trains
         ("Noisy", "forward draws random numbers (dropout?)"),
         ("Narrow", "forward must give [49, 7] here, gives [49]"),
         ("Broken", "its forward fails (RuntimeError: mat1 and mat2"),
+        ("Normalised", "forward changes its buffer norm.running_mean"),
+        ("Frozen", "embedding.weight does not require a gradient"),
     ],
 )
 def test_an_own_network_that_cannot_be_trained_gets_one_message(name, words, vectorise):
@@ -355,6 +372,13 @@ def test_an_own_network_that_cannot_be_trained_gets_one_message(name, words, vec
         trained(own_runs(name, vectorise=vectorise), 2)
     (message,) = caught.value.faults
     assert message.startswith(f"model.name = {__name__}:{name}: {words}")
+
+
+def test_a_group_that_is_no_part_of_an_own_network_is_named():
+    groups = {"groups": {"embeding": {"lr": 1e-6}}}
+    runs = [with_config(r, optim={**r.config["optim"], **groups}) for r in own_runs("Own")]
+    with pytest.raises(InputError, match=r"embeding: no such part .* are embedding, readout"):
+        trained(runs, 2)
 
 
 def test_a_run_that_cannot_start_fails_alone():

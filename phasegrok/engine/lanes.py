@@ -19,7 +19,7 @@ from phasegrok import models, optim, tasks
 from phasegrok.cells import shared_part
 from phasegrok.engine.prepare import Prepared
 from phasegrok.engine.step import Arguments, Evaluate, Recipe, Step, program
-from phasegrok.engine.trial import try_out
+from phasegrok.engine.trial import check_parts, try_out
 from phasegrok.optim import Slots, Tensors
 
 
@@ -161,6 +161,7 @@ def _program(first: Prepared, rows: Arguments, mode: Mode) -> tuple[Step, Evalua
         module = first.module.to(mode.device)
         name = config["model"]["name"]
         if name not in models.KINDS:
+            check_parts(name, module, config["optim"].get("groups") or {})
             wanted = tasks.dataset(config["task"], config["seed"]).outputs
             try_out(name, module, recipe, rows, wanted, vectorise=vectorise)
         _PROGRAMS[kind] = program(module, recipe, data, compiled=compiled, vectorise=vectorise)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils import _pytree as pytree
 
+from phasegrok import models
 from phasegrok.engine.step import Arguments, Recipe, own_buffers, program
 from phasegrok.errors import InputError
 from phasegrok.optim import Tensors
@@ -49,6 +50,21 @@ def try_out(
             step(params, slots, done, data, hyper)
 
 
+def check_parts(name: str, module: nn.Module, groups: Iterable[str]) -> None:
+    """A network's parameters all train, and every group of `optim.groups` is a part of it."""
+    parts = models.module_parts(module)
+    if wrong := sorted(set(groups) - set(parts)):
+        raise InputError(
+            f"optim.groups.{wrong[0]}: no such part of the model {name}, whose parts are "
+            f"{', '.join(parts)}"
+        )
+    if frozen := [key for key, value in module.named_parameters() if not value.requires_grad]:
+        raise InputError(
+            f"model.name = {name}: {', '.join(frozen)} does not require a gradient, but all "
+            "parameters train here; make it a buffer (register_buffer)"
+        )
+
+
 def _check_forward(
     name: str, module: nn.Module, params: Tensors, data: Tensors, outputs: int
 ) -> None:
@@ -60,6 +76,12 @@ def _check_forward(
     wanted = [len(data["inputs"]), outputs]
     if given != wanted:
         raise InputError(f"model.name = {name}: forward must give {wanted} here, gives {given}")
+    kept = own_buffers(data)
+    if changed := [key for key in kept if not torch.equal(row[key], kept[key][0])]:
+        raise InputError(
+            f"model.name = {name}: forward changes its buffer {', '.join(changed)} (batch "
+            "normalisation?), which is not carried from step to step"
+        )
     if any(not torch.equal(*states) for states in zip(before, _generators(), strict=True)):
         raise InputError(
             f"model.name = {name}: forward draws random numbers (dropout?), so that the same run "
