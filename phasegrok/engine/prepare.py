@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from phasegrok import models, optim, tasks
 from phasegrok.cells import Config, Run
+from phasegrok.engine.batches import MAX_EXAMPLES
 from phasegrok.errors import InputError
 from phasegrok.streams import seed_for
 
@@ -87,6 +88,11 @@ def prepare(run: Run, given: Given | None = None) -> Prepared:
     train_indices = torch.tensor(np.asarray(indices), dtype=torch.int64)
     if len(train_indices.unique()) < len(train_indices):
         raise InputError("given train_indices: an example stands in them twice")
+    if config["train"].get("batch_size") and len(train_indices) > MAX_EXAMPLES:
+        raise InputError(
+            f"train.batch_size: minibatches are drawn from at most {MAX_EXAMPLES} training "
+            f"examples; there are {len(train_indices)}"
+        )
     labels = given.labels
     if labels is None:
         labels = tasks.noisy_labels(config["task"], dataset, np.asarray(indices), seed)

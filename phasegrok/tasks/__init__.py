@@ -8,6 +8,7 @@ NumPy only.
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -94,7 +95,9 @@ def noisy_labels(task: Task, data: Dataset, train_indices: IntArray, seed: int) 
     keeps what less noise changed. Validation labels stay true.
     """
     labels = data.labels.copy()
-    noisy = train_indices[: int((task.get("label_noise") or 0.0) * len(train_indices))]
+    # Exact, so that 0.29 of 100 is 29.
+    share = Fraction(str(task.get("label_noise") or 0.0))
+    noisy = train_indices[: int(share * len(train_indices))]
     # One class is drawn per training example, used or not, so that the draws are nested.
     drawn = streams.generator(seed, "labels").integers(data.classes, size=len(train_indices))
     labels[noisy] = drawn[: len(noisy)]
