@@ -64,9 +64,9 @@ def test_workers_end_when_their_driver_is_killed_and_keep_what_they_did(tmp_path
     # They write nothing by themselves, so that what is there was written at the end.
     driver = started(*LONG, "launch.flush_s=1e9", "launch.checkpoint_s=1e9", f"out={out}")
     wait_until(lambda: len(workers_of(out)) == 2)
-    read = driver.stderr.readline  # the first line of progress: training has begun
-    while "run-steps/s" not in read() or driver.poll() is not None:
-        pass
+    assert driver.stderr is not None
+    while "run-steps/s" not in driver.stderr.readline():  # a line of progress: training has begun
+        assert driver.poll() is None
     assert not list(out.glob("ckpt/*.pt"))
     driver.kill()
     driver.wait()

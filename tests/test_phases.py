@@ -482,6 +482,6 @@ def test_entropy_is_in_bits() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"val_accuracy": 90}, {"train_accuracy": 0}, {"gap": -3}])
-def test_a_rule_that_cannot_work_is_refused(wrong: dict[str, float]) -> None:
+def test_a_rule_that_cannot_work_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="must be"):
         Rule(**wrong)
