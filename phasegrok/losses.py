@@ -35,16 +35,20 @@ def per_example(name: str, outputs: Tensor, labels: Tensor, codebook: Tensor | N
         raise InputError("train.loss = cross_entropy: the targets are vectors; use mse")
     # log_softmax subtracts the maximum first; logsumexp minus the label's score would cancel.
     scores = outputs.log_softmax(dim=-1)
-    return -scores.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
+    # By comparison: under vmap, torch.compile would make a program per training-set size of gather.
+    return -torch.where(_is_label(outputs, labels), scores, 0.0).sum(dim=-1)
 
 
 def _targets(outputs: Tensor, labels: Tensor, codebook: Tensor | None) -> Tensor:
     """The target vectors, [n, d]."""
     if codebook is not None:
         return codebook[labels].to(outputs.dtype)
-    # By comparison, for torch's one_hot raises under vmap.
-    classes = torch.arange(outputs.shape[-1], device=labels.device)
-    return (labels.unsqueeze(-1) == classes).to(outputs.dtype)
+    return _is_label(outputs, labels).to(outputs.dtype)
+
+
+def _is_label(outputs: Tensor, labels: Tensor) -> Tensor:
+    """One-hot labels, bool [n, d]; torch's one_hot raises under vmap."""
+    return labels.unsqueeze(-1) == torch.arange(outputs.shape[-1], device=labels.device)
 
 
 def predictions(name: str, outputs: Tensor, codebook: Tensor | None) -> Tensor:
