@@ -15,10 +15,11 @@ from typing import Any
 
 import torch
 
+from phasegrok.answers import Asked, answered_ids
 from phasegrok.cells import Config, Run
 from phasegrok.engine import Mode, Outcome, Pack
 from phasegrok.errors import InputError
-from phasegrok.plan import Asked, answered_ids, device_of
+from phasegrok.plan import device_of
 from phasegrok.rows import result_row, watch
 from phasegrok.states import Checkpoints
 from phasegrok.store import Store

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from phasegrok import phases
+from phasegrok.answers import Asked, answered_ids
 from phasegrok.errors import FAILED, INTERRUPTED, OK
 from phasegrok.launch.local import Pool, WorkerLost, visible_gpus
-from phasegrok.plan import Asked, Plan, answered_ids, device_of, workers
+from phasegrok.plan import Plan, device_of, workers
 from phasegrok.progress import Progress
 from phasegrok.store import Store, load
 

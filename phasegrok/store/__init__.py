@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +16,10 @@ import pyarrow as pa
 
 from phasegrok import cells, phases
 from phasegrok.errors import InputError
+from phasegrok.store import tables
 from phasegrok.store.files import read_table, write_table, write_text, write_whole
 from phasegrok.store.schema import (
     CURVES,
-    SCHEMA_VERSION,
-    as_column,
     plan_schema,
     result_schema,
 )
@@ -32,8 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["Store", "kept_path", "load", "swept", "write_whole"]
 
 log = logging.getLogger("phasegrok")
-
-_META = b"phasegrok"
 
 
 class Store:
@@ -85,7 +81,7 @@ class Store:
     def write_plan(self, rows: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> None:
         """Write plan.parquet; the composed config travels in its metadata, for the workers."""
         schema = plan_schema(swept(config), list(cells.axes(config["sweep"])))
-        write_table(self.plan_file, _table(rows, schema, {"config": config}))
+        write_table(self.plan_file, tables.of_rows(rows, schema, {"config": config}))
 
     def plan(self) -> list[dict[str, Any]]:
         """The planned runs, in plan order; empty if there is no plan yet."""
@@ -95,7 +91,7 @@ class Store:
     def planned_config(self) -> dict[str, Any]:
         """The composed config that the plan was made from."""
         metadata = read_table(self.plan_file, columns=["run_id"]).schema.metadata or {}
-        return json.loads(metadata[_META])["config"]
+        return json.loads(metadata[tables.META])["config"]
 
     # --------------------------------------------------------------------------------- the rows
 
@@ -109,7 +105,9 @@ class Store:
         self, path: Path, rows: Sequence[Mapping[str, Any]], config: Mapping[str, Any]
     ) -> None:
         """Write rows with the columns of results.parquet."""
-        write_table(path, _table(rows, result_schema(swept(config)), _provenance(config)))
+        write_table(
+            path, tables.of_rows(rows, result_schema(swept(config)), tables.provenance(config))
+        )
 
     def part_names(self) -> list[str]:
         return sorted(p.stem for p in self.parts.glob("[!.]*.parquet"))
@@ -123,11 +121,11 @@ class Store:
         keys = ["run_id", "status", "written"]
         wanted = None if columns is None else list(dict.fromkeys([*keys, *columns]))
         paths = [self.results_file, *sorted(self.parts.glob("[!.]*.parquet"))]
-        tables = [table for path in paths if (table := self._read(path, wanted)) is not None]
-        tables = [table for table in tables if {"run_id", "status"} <= set(table.column_names)]
-        if not tables:
+        found = [table for path in paths if (table := self._read(path, wanted)) is not None]
+        found = [table for table in found if {"run_id", "status"} <= set(table.column_names)]
+        if not found:
             return result_schema({}).empty_table()
-        return _winners(_joined(tables))
+        return tables.winners(tables.joined(found))
 
     def _read(self, path: Path, columns: list[str] | None = None) -> pa.Table | None:
         """The table, or None if the file is absent or damaged; what is damaged is set aside."""
@@ -160,10 +158,12 @@ class Store:
         rank = {run_id: position for position, run_id in enumerate(planned)}
         ids = table["run_id"].to_pylist()
         order = sorted(range(len(ids)), key=lambda i: (rank.get(ids[i], len(rank)), ids[i]))
-        table = _conform(table.take(pa.array(order, pa.int64())), result_schema(swept(config)))
+        table = tables.conformed(
+            table.take(pa.array(order, pa.int64())), result_schema(swept(config))
+        )
         budget = config["train"]["steps"]
-        table = _under_plan(table, planned, budget)
-        return _reclassified(table, phases.Rule.from_config(config["phase"]), planned, budget)
+        table = tables.under_plan(table, planned, budget)
+        return tables.reclassified(table, phases.Rule.from_config(config["phase"]), planned, budget)
 
     def current(self) -> pa.Table:
         """results.parquet if it is whole and no part is newer, else what it would be now."""
@@ -178,7 +178,7 @@ class Store:
         """Write `collected` as results.parquet; nothing is written while there is no row."""
         table = self.collected()
         if len(table):
-            table = table.replace_schema_metadata(_metadata(_provenance(self.config())))
+            table = table.replace_schema_metadata(tables.metadata(tables.provenance(self.config())))
             write_table(self.results_file, table)
         return table
 
@@ -204,8 +204,7 @@ def load(source: str | Path | Iterable[str | Path], curves: bool = False) -> pd.
     sources = [source] if isinstance(source, str | Path) else list(source)
     if not sources:
         raise InputError("load: nothing to load; give a sweep's directory or a results.parquet")
-    tables = [_load_one(Path(item)) for item in sources]
-    table = _winners(_joined(tables))
+    table = tables.winners(tables.joined([_load_one(Path(item)) for item in sources]))
     if not curves:
         table = table.drop_columns([c for c in CURVES if c in table.column_names])
     return table.replace_schema_metadata(None).to_pandas()
@@ -234,115 +233,6 @@ def _load_one(path: Path) -> pa.Table:
             f"it has {', '.join(table.schema.names[:12])}"
         )
     return table
-
-
-# -------------------------------------------------------------------------------------- tables
-
-
-def _table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema, metadata: Any) -> pa.Table:
-    columns = [
-        pa.array([as_column(row.get(field.name), field.type) if not pa.types.is_list(field.type)
-                  else row.get(field.name) for row in rows], type=field.type)
-        for field in schema
-    ]  # fmt: skip
-    return pa.Table.from_arrays(columns, schema=schema.with_metadata(_metadata(metadata)))
-
-
-def _metadata(content: Mapping[str, Any]) -> dict[bytes, bytes]:
-    return {_META: json.dumps({"schema": SCHEMA_VERSION, **content}, sort_keys=True).encode()}
-
-
-def _provenance(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What a file says about itself besides its rows."""
-    from phasegrok.store.provenance import versions
-
-    return {"config": dict(config), "rule": config["phase"], **versions()}
-
-
-def _joined(tables: Sequence[pa.Table]) -> pa.Table:
-    """All rows; a column that is a number here and text there becomes text."""
-    try:
-        return pa.concat_tables(tables, promote_options="permissive")
-    except pa.ArrowTypeError:
-        kinds: dict[str, set[Any]] = {}
-        for field in (field for table in tables for field in table.schema):
-            kinds.setdefault(field.name, set()).add(field.type)
-        mixed = {name for name, found in kinds.items() if len(found) > 1 and pa.string() in found}
-        tables = [
-            _conform(t, pa.schema([pa.field(f.name, pa.string()) if f.name in mixed else f
-                                   for f in t.schema])) for t in tables
-        ]  # fmt: skip
-        return pa.concat_tables(tables, promote_options="permissive")
-
-
-def _winners(table: pa.Table) -> pa.Table:
-    """The last valid row of every run: any result beats a failure, then the latest written."""
-    ids = table["run_id"].to_pylist()
-    valid = [status != "failed" for status in table["status"].to_pylist()]
-    written = table["written"].to_pylist()
-    best: dict[str, int] = {}
-    for row, run_id in enumerate(ids):
-        other = best.get(run_id)
-        if other is None or (valid[row], written[row] or 0.0) >= (
-            valid[other],
-            written[other] or 0.0,
-        ):
-            best[run_id] = row
-    return table.take(pa.array(sorted(best.values()), pa.int64()))
-
-
-def _conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The table with exactly the schema's columns; what it lacks is null."""
-    columns = [
-        table[field.name].cast(field.type)
-        if field.name in table.schema.names
-        else pa.nulls(len(table), field.type)
-        for field in schema
-    ]
-    return pa.Table.from_arrays(columns, schema=schema)
-
-
-def _under_plan(table: pa.Table, planned: Mapping[str, str], budget: int) -> pa.Table:
-    """Rows of planned runs that ended by themselves, told under the budget planned now.
-
-    Such a run did not depend on its budget, and a gap that is a share of the budget must mean
-    the same for all runs of a sweep.
-    """
-    ids, statuses, configs = (table[c].to_pylist() for c in ("run_id", "status", "config"))
-    budgets = table["budget"].to_pylist()
-    told = [
-        i in planned and s in ("decided", "diverged") for i, s in zip(ids, statuses, strict=True)
-    ]
-    new = {
-        "budget": [budget if now else old for now, old in zip(told, budgets, strict=True)],
-        "config": [
-            planned[run_id] if now else old
-            for now, run_id, old in zip(told, ids, configs, strict=True)
-        ],
-    }
-    for name, values in new.items():
-        position = table.schema.get_field_index(name)
-        field = table.schema.field(name)
-        table = table.set_column(position, field, pa.array(values, field.type))
-    return table
-
-
-def _reclassified(
-    table: pa.Table, rule: phases.Rule, planned: Mapping[str, str], budget: int
-) -> pa.Table:
-    """The table with `phase` under this rule, for planned runs under the planned budget.
-
-    A censored run of a smaller budget is thereby undecided. Row thresholds stay: they say what
-    was recorded.
-    """
-    names = ["run_id", *(c for c in phases.CLASSIFY_COLUMNS if c in table.schema.names)]
-    now = replace(rule, budget=budget)
-    labels = [
-        phases.phase_of(row, now if row["run_id"] in planned else rule)
-        for row in table.select(names).to_pylist()
-    ]
-    position = table.schema.get_field_index("phase")
-    return table.set_column(position, "phase", pa.array(labels, pa.string()))
 
 
 def kept_path(store: Store, row: Mapping[str, Any]) -> Path | None:
