@@ -529,7 +529,6 @@ def test_seeds_and_axes_that_move_together_are_pooled_and_drawn() -> None:
 
 
 def test_every_hyperparameter_of_the_results_keeps_runs_apart() -> None:
-    pytest.importorskip("pyarrow")
     from phasegrok.store.schema import HYPERPARAMETERS
 
     frame = frame_of(config_of())
@@ -719,7 +718,6 @@ def test_the_hash_names_the_results_and_not_their_order() -> None:
 
 
 def test_the_script_draws_a_sweep_again_from_its_directory_alone(tmp_path: Path) -> None:
-    pytest.importorskip("pyarrow")
     from phasegrok.store import Store
 
     config = config_of()
