@@ -23,6 +23,13 @@ TASKS: dict[str, dict[str, Any]] = {
     "x-y": {"name": "binary_operation", "operation": "x-y", "p": 7, "train_fraction": 0.7},
     "addition": {"name": "liu2022_addition", "target_dim": 11, "train_fraction": 0.8},
     "s3": {"name": "liu2022_s3", "target_dim": 11, "train_fraction": 0.7},
+    "clusters": {
+        "name": "gaussian_clusters",
+        "classes": 5,
+        "features": 17,
+        "examples": 60,
+        "train_fraction": 0.6,
+    },
 }
 
 LEARNED: dict[str, Any] = {"name": "mlp", "embedding": "learned", "embedding_dim": 6}
@@ -65,6 +72,7 @@ MODELS: dict[str, dict[str, Any]] = {
     },
     "transformer power": TRANSFORMER,
     "transformer nanda": {**TRANSFORMER, **NANDA},
+    "vector_mlp": {"name": "vector_mlp", "width": 11},
 }
 
 
@@ -135,6 +143,8 @@ CASES = (
     Case("transformer power", "x-y", "cross_entropy", "sgd", 0.05, clip=0.3),
     Case("transformer nanda", "x-y", "cross_entropy", "adamw", 0.01, group="blocks"),
     Case("transformer nanda", "x+y", "mse", "adam", 0.01, warmup=True, batch_size=12),
+    Case("vector_mlp", "clusters", "mse", "sgd", 0.5, group="hidden", noise=True),
+    Case("vector_mlp", "clusters", "cross_entropy", "adamw", 0.01, batch_size=10),
 )
 
 every_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])

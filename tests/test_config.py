@@ -71,6 +71,8 @@ def test_every_option_of_every_group_is_sound_by_itself(group, option, tmp_path)
         "  y: {param: task.train_fraction, values: [0.4, 0.7]}\n"
     )
     chosen = [f"{group}={option}"] + (["model.name=torch.nn:Identity"] * (option == "own"))
+    chosen += ["model=vector_mlp"] * (option == "gaussian_clusters")
+    chosen += ["task=gaussian_clusters"] * (option == "vector_mlp")
     assert len(runs("plain", chosen, config_dir=tmp_path)) == 2 * 2 * 3
 
 

@@ -125,6 +125,34 @@ def test_real_vectors_as_targets_need_mse():
     ]
 
 
+def test_a_network_that_cannot_read_the_inputs_is_a_fault_that_names_those_that_can():
+    of_vectors, reads_vectors = "task=gaussian_clusters", "model=vector_mlp"
+    assert composing_faults(of_vectors, "task.p=null") == [
+        "model.name = quadratic_mlp: reads pairs of symbols, but the inputs of gaussian_clusters "
+        "are real vectors; choose model=vector_mlp, or your own (model=own)"
+    ]
+    assert composing_faults(reads_vectors) == [
+        "model.name = vector_mlp: reads real vectors, but the inputs of binary_operation are pairs "
+        "of symbols; choose model=quadratic_mlp or mlp or liu2022_toy or transformer, or your own "
+        "(model=own)"
+    ]
+    for fitting in (
+        [reads_vectors],
+        ["model=own", "model.name=torch.nn:Identity", "model.width=null"],
+    ):
+        check(compose(["+sweep=quick", of_vectors, "task.p=null", *fitting]))
+
+
+def test_a_network_that_cannot_read_the_inputs_is_named_together_with_all_other_faults():
+    found = composing_faults(
+        "task=gaussian_clusters", "task.spread=-1", "model=mlp", "model.depth=0", "train.loss=mae"
+    )  # fmt: skip
+    wrong = ("task.p = 13", "task.spread = -1", "model.depth = 0", "train.loss = mae",
+             "model.name = mlp: reads pairs of symbols")  # fmt: skip
+    assert [sum(fault.startswith(key) for fault in found) for key in wrong] == [1] * len(wrong)
+    assert len(found) == len(wrong)
+
+
 def test_all_faults_are_named_at_once():
     found = composing_faults(
         "optim.lrr=1", "train.loss=mae", "task.p=0", "model.width=a", "seeds=[]",

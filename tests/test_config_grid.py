@@ -114,6 +114,20 @@ def test_two_axes_that_are_wrong_only_together_are_found():
     assert len(faults(config)) == 1
 
 
+def test_a_task_and_a_network_that_are_wrong_only_together_are_found():
+    """torch's Identity stands for a network of one's own, which may read anything."""
+    config = changed(
+        task={"name": "liu2022_addition", "train_fraction": 0.5},
+        model={"name": "mlp"},
+        sweep__x=axis("task.name", values=["liu2022_addition", "gaussian_clusters"]),
+        sweep__y=axis("model.name", values=["torch.nn:Identity", "mlp"]),
+    )
+    (fault,) = faults(config)
+    assert fault.startswith(
+        "sweep.y: model.name = mlp: reads pairs of symbols, but the inputs of gaussian_clusters "
+    )
+
+
 def test_of_many_wrong_values_the_first_are_named_and_the_rest_counted():
     found = faults(sweep__x=axis("task.train_fraction", low=0.5, high=3, num=11))
     assert [fault.split(": must")[0] for fault in found[:3]] == [

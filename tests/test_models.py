@@ -55,14 +55,30 @@ CASES: dict[str, dict[str, Any]] = {
     "transformer power": {"name": "transformer", **SMALL},
     "transformer nanda": {**NANDA, **SMALL},
     "transformer mixture": {"name": "transformer", **SMALL, "blocks": 1, "positions": "learned"},
-}
-SYMBOLS, OUTPUTS = 5, 7
+    "vector_mlp": {"name": "vector_mlp", "width": 8, "depth": 1},
+    "vector_mlp gelu unbiased deep": {
+        "name": "vector_mlp", "width": 8, "depth": 3, "activation": "gelu", "bias": False
+    },
+}  # fmt: skip
+SYMBOLS, FEATURES, OUTPUTS = 5, 6, 7
 every_model = pytest.mark.parametrize("name", CASES)
+
+
+def of_pairs(symbols: int, outputs: int) -> dict[str, int]:
+    return {"symbols": symbols, "outputs": outputs}
+
+
+PAIRS = of_pairs(SYMBOLS, OUTPUTS)
+VECTORS = {"features": FEATURES, "outputs": OUTPUTS}
+
+
+def sizes(name: str) -> dict[str, int]:
+    return VECTORS if models.reads(CASES[name]) == "vectors" else PAIRS
 
 
 def build(name: str, seed: int = 0, dtype: torch.dtype = torch.float64) -> nn.Module:
     torch.manual_seed(seed)
-    module = models.build(CASES[name], SYMBOLS, OUTPUTS).to(dtype)
+    module = models.build(CASES[name], sizes(name)).to(dtype)
     with torch.no_grad():
         for parameter in module.parameters():  # what starts at 0 or 1 shall matter too
             parameter.add_(0.1 * torch.randn_like(parameter))
@@ -73,15 +89,25 @@ def all_pairs(symbols: int = SYMBOLS) -> Tensor:
     return torch.tensor(list(itertools.product(range(symbols), repeat=2)))
 
 
+def some_vectors(dtype: torch.dtype = torch.float64) -> Tensor:
+    """As many as there are pairs."""
+    drawn = torch.randn(25, FEATURES, generator=torch.Generator().manual_seed(0))
+    return drawn.to(dtype)
+
+
+def inputs(name: str, dtype: torch.dtype = torch.float64) -> Tensor:
+    return some_vectors(dtype) if models.reads(CASES[name]) == "vectors" else all_pairs()
+
+
 def labels() -> Tensor:
     return all_pairs().sum(dim=1) % OUTPUTS
 
 
 def gradient_of(module: nn.Module, loss: str) -> Callable[..., dict[str, Tensor]]:
-    """(parameters, buffers, pairs, labels) -> gradients, of one run."""
+    """(parameters, buffers, inputs, labels) -> gradients, of one run."""
 
-    def total(parameters: Any, buffers: Any, pairs: Tensor, targets: Tensor) -> Tensor:
-        outputs = functional_call(module, (parameters, buffers), (pairs,))
+    def total(parameters: Any, buffers: Any, inputs: Tensor, targets: Tensor) -> Tensor:
+        outputs = functional_call(module, (parameters, buffers), (inputs,))
         return losses.per_example(loss, outputs, targets, None).mean()
 
     return grad(total)
@@ -93,9 +119,9 @@ def close(a: Tensor, b: Tensor) -> bool:
 
 
 @every_model
-def test_a_model_maps_pairs_to_outputs_in_either_precision(name):
+def test_a_model_maps_its_inputs_to_outputs_in_either_precision(name):
     for dtype in (torch.float32, torch.float64):
-        outputs = build(name, dtype=dtype)(all_pairs())
+        outputs = build(name, dtype=dtype)(inputs(name, dtype))
         assert outputs.shape == (25, OUTPUTS) and outputs.dtype == dtype
         assert outputs.isfinite().all() and (outputs.std(dim=0) > 0).all()
 
@@ -108,11 +134,11 @@ def test_the_gradient_of_many_lanes_is_that_of_each_in_a_loop(name, loss):
     parameters, buffers = stack_module_state(modules)
     # Each lane has its own minibatch, as in training.
     rows = torch.stack([torch.randperm(25)[:11] for _ in modules])
-    pairs, targets = all_pairs()[rows], labels()[rows]
-    together = vmap(gradient)(parameters, buffers, pairs, targets)
+    given, targets = inputs(name)[rows], labels()[rows]
+    together = vmap(gradient)(parameters, buffers, given, targets)
     for lane, module in enumerate(modules):
         own = dict(module.named_parameters()), dict(module.named_buffers())
-        alone = gradient(*own, pairs[lane], targets[lane])
+        alone = gradient(*own, given[lane], targets[lane])
         assert together.keys() == alone.keys() == dict(module.named_parameters()).keys()
         for key, value in alone.items():
             assert close(together[key][lane], value), key
@@ -122,13 +148,14 @@ def test_the_gradient_of_many_lanes_is_that_of_each_in_a_loop(name, loss):
 def test_lanes_may_share_one_dataset(name):
     modules = [build(name, seed) for seed in range(3)]
     parameters, buffers = stack_module_state(modules)
+    shared = inputs(name)
 
     def outputs(parameters: Any, buffers: Any) -> Tensor:
-        return functional_call(modules[0], (parameters, buffers), (all_pairs(),))
+        return functional_call(modules[0], (parameters, buffers), (shared,))
 
     together = vmap(outputs)(parameters, buffers)
     for lane, module in enumerate(modules):
-        assert close(together[lane], module(all_pairs()))
+        assert close(together[lane], module(shared))
 
 
 @every_model
@@ -136,7 +163,7 @@ def test_every_tensor_receives_gradient(name):
     module = build(name)
     own = dict(module.named_parameters()), dict(module.named_buffers())
     for loss in losses.NAMES:
-        gradients = gradient_of(module, loss)(*own, all_pairs(), labels())
+        gradients = gradient_of(module, loss)(*own, inputs(name), labels())
         for key, value in gradients.items():
             assert value.isfinite().all() and value.norm() > 1e-8, key
 
@@ -145,11 +172,11 @@ def compiled_agrees(name: str, dtype: torch.dtype, backend: str) -> None:
     modules = [build(name, seed, dtype) for seed in range(2)]
     lanes = vmap(gradient_of(modules[0], "mse"))
     parameters, buffers = stack_module_state(modules)
-    pairs, targets = torch.stack([all_pairs()] * 2), torch.stack([labels()] * 2)
+    given, targets = torch.stack([inputs(name, dtype)] * 2), torch.stack([labels()] * 2)
     torch.compiler.reset()
     compiled = torch.compile(lanes, fullgraph=True, backend=backend)
-    together = compiled(parameters, buffers, pairs, targets)
-    for key, value in lanes(parameters, buffers, pairs, targets).items():
+    together = compiled(parameters, buffers, given, targets)
+    for key, value in lanes(parameters, buffers, given, targets).items():
         assert together[key].dtype == dtype and close(together[key], value), key
 
 
@@ -208,7 +235,7 @@ def test_the_quadratic_mlp_is_the_published_formula_on_onehot_vectors():
 
 def test_the_quadratic_mlp_starts_with_the_published_spread():
     torch.manual_seed(0)
-    module = models.build({"name": "quadratic_mlp", "width": 500}, 97, 97)
+    module = models.build({"name": "quadratic_mlp", "width": 500}, of_pairs(97, 97))
     for parameter in module.parameters():
         assert parameter.std().item() == pytest.approx(0.05, rel=0.02)
         assert parameter.mean().item() == pytest.approx(0, abs=1e-3)
@@ -221,7 +248,7 @@ def test_the_quadratic_mlp_starts_with_the_published_spread():
 def test_a_onehot_mlp_is_a_dense_one_with_the_same_initial_numbers(combine, bias):
     section = mlp(combine=combine, bias=bias, depth=2)
     torch.manual_seed(3)
-    module = models.build(section, SYMBOLS, OUTPUTS).double()
+    module = models.build(section, PAIRS).double()
     torch.manual_seed(3)
     features = 2 * SYMBOLS if combine == "concat" else SYMBOLS
     dense = nn.Sequential(
@@ -244,7 +271,7 @@ def test_a_onehot_mlp_is_a_dense_one_with_the_same_initial_numbers(combine, bias
 def test_learned_embeddings_are_shared_or_per_slot_and_joined_as_asked(shared, combine):
     section = mlp(embedding="learned", shared=shared, combine=combine, activation="tanh", depth=2)
     torch.manual_seed(0)
-    module = models.build(section, SYMBOLS, OUTPUTS).double()
+    module = models.build(section, PAIRS).double()
     assert isinstance(module, MLP) and isinstance(module.embedding, PairTable)
     tables = module.embedding.weight
     assert tables.shape == (1 if shared else 2, SYMBOLS, 6)
@@ -258,9 +285,33 @@ def test_learned_embeddings_are_shared_or_per_slot_and_joined_as_asked(shared, c
 
 def test_learned_embeddings_start_as_standard_normal():
     torch.manual_seed(0)
-    module = models.build(mlp(embedding="learned", embedding_dim=100), 97, 97)
+    module = models.build(mlp(embedding="learned", embedding_dim=100), of_pairs(97, 97))
     assert isinstance(module, MLP)
     assert module.embedding.weight.std().item() == pytest.approx(1, rel=0.03)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_vector_mlp_is_a_dense_one_with_the_same_initial_numbers(bias):
+    section = {"name": "vector_mlp", "width": 8, "activation": "tanh", "bias": bias}
+    torch.manual_seed(3)
+    module = models.build(section, VECTORS).double()
+    torch.manual_seed(3)
+    dense = nn.Sequential(
+        nn.Linear(FEATURES, 8, bias=bias),
+        nn.Tanh(),
+        nn.Linear(8, 8, bias=bias),
+        nn.Tanh(),
+        nn.Linear(8, OUTPUTS, bias=bias),
+    ).double()
+    assert close(module(some_vectors()), dense(some_vectors()))
+    for ours, theirs in zip(module.parameters(), dense.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_the_vector_mlp_has_784_200_200_10_neurons_for_images_of_digits():
+    module = models.build({"name": "vector_mlp"}, {"features": 784, "outputs": 10})
+    shapes = [list(p.shape) for name, p in module.named_parameters() if name.endswith("weight")]
+    assert shapes == [[200, 784], [200, 200], [10, 200]]
 
 
 # --- the toy of Liu et al. 2022 ------------------------------------------------------------------
@@ -268,12 +319,14 @@ def test_learned_embeddings_start_as_standard_normal():
 
 def test_the_toy_has_the_published_sizes_and_initial_range():
     torch.manual_seed(0)
-    module = models.build({"name": "liu2022_toy", "embedding_scale": 0.4}, 10, 30)
+    module = models.build({"name": "liu2022_toy", "embedding_scale": 0.4}, of_pairs(10, 30))
     assert isinstance(module, Liu2022Toy)
     assert module.embedding.shape == (10, 1) and module.embedding.abs().max() <= 0.2
     weights = sum(p.numel() for p in module.decoder.parameters() if p.dim() == 2)
     assert weights == 46_200
-    s3 = models.build({"name": "liu2022_toy", "embedding": "matrix", "embedding_dim": 3}, 6, 30)
+    s3 = models.build(
+        {"name": "liu2022_toy", "embedding": "matrix", "embedding_dim": 3}, of_pairs(6, 30)
+    )
     assert isinstance(s3, Liu2022Toy)
     first = next(iter(s3.decoder.parameters()))
     assert s3.embedding.shape == (6, 3, 3) and first.shape == (200, 9)
@@ -281,7 +334,7 @@ def test_the_toy_has_the_published_sizes_and_initial_range():
 
 def test_the_toy_draws_its_numbers_in_the_order_of_the_authors_code():
     torch.manual_seed(58)
-    module = models.build({"name": "liu2022_toy"}, 10, 30)
+    module = models.build({"name": "liu2022_toy"}, of_pairs(10, 30))
     torch.manual_seed(58)
     decoder = [nn.Linear(1, 200), nn.Linear(200, 200), nn.Linear(200, 30)]
     embedding = torch.rand(10, 1) - 0.5
@@ -310,20 +363,20 @@ def numel(module: nn.Module) -> int:
 
 
 def test_the_two_block_transformer_of_power_has_its_394240_parameters():
-    module = models.build({"name": "transformer"}, 97, 97)
+    module = models.build({"name": "transformer"}, of_pairs(97, 97))
     assert isinstance(module, Transformer)
     assert numel(module.blocks) == 394_240
     assert numel(module) == 394_240 + (97 + 2) * 128 + 97 * 128
 
 
 def test_the_transformer_of_nanda_has_its_226816_parameters_where_it_scores_equals_too():
-    assert numel(models.build(NANDA, 113, 114)) == 226_816
-    assert numel(models.build(NANDA, 113, 113)) == 226_816 - 128
+    assert numel(models.build(NANDA, of_pairs(113, 114))) == 226_816
+    assert numel(models.build(NANDA, of_pairs(113, 113))) == 226_816 - 128
 
 
 def test_the_transformer_of_nanda_starts_as_published():
     torch.manual_seed(0)
-    module = models.build(NANDA, 113, 113)
+    module = models.build(NANDA, of_pairs(113, 113))
     for key, value in module.named_parameters():
         if key.endswith("bias"):
             assert not value.any()
@@ -334,7 +387,7 @@ def test_the_transformer_of_nanda_starts_as_published():
 
 def test_the_transformer_of_power_starts_as_published():
     torch.manual_seed(0)
-    module = models.build({"name": "transformer"}, 97, 97)
+    module = models.build({"name": "transformer"}, of_pairs(97, 97))
     assert isinstance(module, Transformer)
     assert module.embedding.std().item() == pytest.approx(1, rel=0.03)
     assert not isinstance(module.positions, nn.Parameter)
@@ -396,6 +449,14 @@ class Bilinear(nn.Module):
     def forward(self, pairs):
         return self.core(self.table[pairs[:, 0]] * self.table[pairs[:, 1]])
 
+class Linear(nn.Module):
+    def __init__(self, features, outputs, bias=True):
+        super().__init__()
+        self.only = nn.Linear(features, outputs, bias=bias)
+
+    def forward(self, vectors):
+        return self.only(vectors)
+
 def not_a_module(symbols, outputs):
     return 3
 """
@@ -411,11 +472,11 @@ def theirs(tmp_path, monkeypatch):
 def test_a_users_module_runs_by_its_import_path():
     section = {"name": "their_models:Bilinear", "init_scale": 2.0, "options": {"rank": 3}}
     assert models.faults(section) == []
-    module = models.build(section, SYMBOLS, OUTPUTS)
+    module = models.build(section, PAIRS)
     assert module(all_pairs()).shape == (25, OUTPUTS)
     assert models.parts(section) == () and models.module_parts(module) == ("table", "core")
     gradients = vmap(gradient_of(module, "mse"), in_dims=(0, 0, None, None))(
-        *stack_module_state([module, models.build(section, SYMBOLS, OUTPUTS)]),
+        *stack_module_state([module, models.build(section, PAIRS)]),
         all_pairs(),
         labels(),
     )
@@ -423,17 +484,28 @@ def test_a_users_module_runs_by_its_import_path():
 
 
 @pytest.mark.usefixtures("theirs")
+def test_a_users_module_for_a_task_of_vectors_is_built_with_the_number_of_features():
+    section = {"name": "their_models:Linear", "options": {"bias": False}}
+    assert models.faults(section) == [] and models.reads(section) is None
+    module = models.build(section, VECTORS)
+    assert [list(p.shape) for p in module.parameters()] == [[OUTPUTS, FEATURES]]
+    with pytest.raises(InputError, match=r"building it with symbols=5, outputs=7, bias=False ra"):
+        models.build(section, PAIRS)
+
+
+@pytest.mark.usefixtures("theirs")
 @pytest.mark.parametrize(
     "section, words",
     [
         ({"name": "their_models:Bilinear", "options": {"rang": 3}}, "rang=3 raised TypeError"),
+        ({"name": "their_models:Bilinear", "options": {"symbols": 3}}, "multiple values"),
         ({"name": "their_models:not_a_module"}, "gives a int, not an nn.Module"),
         ({"name": "their_models:Missing"}, "raised AttributeError"),
     ],
 )
 def test_a_users_module_that_cannot_be_built_is_refused_in_one_sentence(section, words):
     with pytest.raises(InputError, match=words):
-        models.build(section, SYMBOLS, OUTPUTS)
+        models.build(section, PAIRS)
 
 
 @pytest.mark.usefixtures("theirs")
@@ -446,6 +518,8 @@ def test_a_users_module_that_cannot_be_built_is_refused_in_one_sentence(section,
         ({"name": "quadratic_mlp", "width": 8.0}, ["model.width = 8.0", "whole number"]),
         ({"name": "quadratic_mlp", "depth": 2}, ["model.depth = 2", "takes no such key"]),
         ({"name": "mlp", "activation": "relo"}, ["model.activation = relo", "relu, gelu"]),
+        ({"name": "vector_mlp", "depth": 0}, ["model.depth = 0", ">= 1"]),
+        ({"name": "vector_mlp", "embedding": "onehot"}, ["model.embedding", "no such key"]),
         ({"name": "mlp", "shared": "yes"}, ["model.shared = yes", "true or false"]),
         ({"name": "mlp", "widht": 8}, ["model.widht = 8", "did you mean width?"]),
         ({"name": "mlp", "init_scale": 0}, ["model.init_scale = 0", "> 0"]),
@@ -477,7 +551,7 @@ def test_a_setting_that_the_network_does_not_read_is_a_fault():
 
 def test_a_learned_embedding_of_null_settings_has_the_defaults():
     nulls = {"name": "mlp", "embedding": "learned", "embedding_dim": None, "shared": None}
-    network = models.build(nulls, 5, 5)
+    network = models.build(nulls, of_pairs(5, 5))
     assert network.get_parameter("embedding.weight").shape == (1, 5, 128)
 
 

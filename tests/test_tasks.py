@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+import phasegrok
 from phasegrok import InputError, tasks
 from phasegrok.tasks.operations import S3, S5, Operation, find, names, operation
 
@@ -29,6 +30,10 @@ def addition(**more):
 
 def s3(**more):
     return {"name": "liu2022_s3", "train_fraction": 2 / 3, **more}
+
+
+def clusters(**more):
+    return {"name": "gaussian_clusters", "train_fraction": 0.5, **more}
 
 
 def divide(x, y, p):
@@ -128,6 +133,8 @@ def test_the_permutations_obey_the_group_laws(group):
         (s3(), 36),
         (addition(), 55),
         (addition(p=3), 6),
+        (clusters(), 2000),
+        (clusters(classes=3, features=2, examples=50), 50),
     ],
 )
 def test_the_size_is_the_published_one_and_that_of_the_arrays(task, examples):
@@ -158,6 +165,71 @@ def test_liu_s3_composes_as_b_of_a():
     for (a, b), label in zip(data.inputs.tolist(), data.labels.tolist(), strict=True):
         assert elements[label] == tuple(elements[b][i] for i in elements[a])
     assert (data.classes, data.outputs, tasks.train_size(s3())) == (6, 30, 24)
+
+
+def test_gaussian_clusters_are_means_of_about_unit_length_with_noise_around_them():
+    task = clusters(classes=7, features=400, examples=3000, spread=0.3)
+    data, exact = tasks.dataset(task, 0), tasks.dataset({**task, "spread": 0}, 0)
+    assert data.inputs.dtype == np.float64 and data.inputs.shape == (3000, 400)
+    assert data.labels.dtype == np.int64 and data.labels.tolist() == [i % 7 for i in range(3000)]
+    means = exact.inputs[:7]
+    assert (exact.inputs == means[data.labels]).all()  # without noise, an example is its mean
+    assert np.linalg.norm(means, axis=1) == pytest.approx(np.ones(7), abs=0.2)
+    noise = (data.inputs - exact.inputs) / 0.3
+    # 1.2 million standard normal numbers: the bounds are 5 standard errors.
+    assert abs(noise.mean()) < 5 / np.sqrt(noise.size)
+    assert abs(noise.std() - 1) < 5 / np.sqrt(2 * noise.size)
+    assert abs((noise[:-1] * noise[1:]).mean()) < 5 / np.sqrt(noise.size)
+
+
+def test_gaussian_clusters_are_the_same_for_all_runs_and_split_by_the_runs_seed():
+    task = clusters(features=5, examples=60)
+    data = tasks.dataset(task, 0)
+    assert not tasks.differs_per_seed(task) and not tasks.has_codebook(task)
+    assert tasks.dataset({**task, "train_fraction": 0.2, "label_noise": 0.5}, seed=9) is data
+    other = tasks.dataset({**task, "data_seed": 1}, 0)
+    assert (other.inputs != data.inputs).all() and (other.labels == data.labels).all()
+    assert (tasks.split(task, 0) != tasks.split(task, 1)).any()
+    with pytest.raises(ValueError, match="read-only"):
+        data.inputs[0, 0] = 0
+
+
+def test_more_gaussian_examples_contain_fewer():
+    some = tasks.dataset(clusters(features=5, examples=60), 0)
+    more = tasks.dataset(clusters(features=5, examples=90), 0)
+    assert (more.inputs[:60] == some.inputs).all() and (more.labels[:60] == some.labels).all()
+
+
+def test_the_labels_of_gaussian_clusters_are_corrupted_as_those_of_other_tasks():
+    task = clusters(features=2, label_noise=0.3)
+    data, train = tasks.dataset(task, 0), tasks.split(task, 0)
+    changed = np.flatnonzero(tasks.noisy_labels(task, data, train, seed=5) != data.labels)
+    # A drawn class is the true one once in ten times.
+    assert set(changed) <= set(train[:300]) and 240 < len(changed) < 300
+
+
+@pytest.mark.parametrize(
+    "task", [binary(), addition(), s3(), clusters(), clusters(features=3, classes=4)]
+)
+def test_what_a_network_has_to_read_is_known_without_building_it(task):
+    data = tasks.dataset(task, 0)
+    if tasks.inputs(task) == "vectors":
+        assert tasks.features(task) == data.inputs.shape[1] and data.symbols is None
+        assert data.sizes == {"features": data.inputs.shape[1], "outputs": data.outputs}
+    else:
+        assert tasks.inputs(task) == "pairs" and data.inputs.shape[1] == 2
+        assert tasks.features(task) is None and data.inputs.max() + 1 == data.symbols
+        assert data.sizes == {"symbols": data.symbols, "outputs": data.outputs}
+
+
+def test_networks_trained_on_a_small_task_of_clusters_generalise():
+    chosen = ["task=gaussian_clusters", "model=vector_mlp", "train.loss=cross_entropy"]
+    quick = ["task.p=null", "task.features=20", "task.examples=200", "model.init_scale=1"]
+    axes = ["sweep.x.values=[0.3,0.6]", "sweep.y={param: task.spread, values: [0.05, 0.1]}"]
+    runs = phasegrok.runs("quick", [*chosen, *quick, *axes, "seeds=2", "train.steps=100"])
+    frame = phasegrok.train(runs)
+    assert len(frame) == 8 and set(frame["task.name"]) == {"gaussian_clusters"}
+    assert min(frame["max_val_acc"]) > 0.9 and not frame["val_step"].hasnans
 
 
 def test_the_codebook_follows_the_runs_seed_unless_it_has_its_own():
@@ -265,6 +337,15 @@ def test_every_fault_of_a_task_is_reported_at_once():
         (binary(label_noise=-0.1), ["task.label_noise = -0.1"]),
         (binary(target_dim=3), ["task.target_dim = 3", "no such key", "task.target_dim=null"]),
         (s3(target_dim=0), ["task.target_dim = 0", ">= 1"]),
+        (clusters(features=0), ["task.features = 0", ">= 1"]),
+        (clusters(classes=1), ["task.classes = 1", ">= 2"]),
+        (clusters(examples=20.0), ["task.examples = 20.0", "whole number"]),
+        (clusters(examples=9), ["task.examples = 9: must be at least task.classes = 10"]),
+        (clusters(spread=-0.1), ["task.spread = -0.1", ">= 0"]),
+        (clusters(spread=float("inf")), ["task.spread = inf", ">= 0"]),
+        (clusters(data_seed=-1), ["task.data_seed = -1", ">= 0"]),
+        (clusters(p=3), ["task.p = 3", "no such key", "task.p=null"]),
+        (clusters(train_fraction=1e-4), ["leaves no training example of 2000", "1 to 1999"]),
         (addition(targets="vector"), ["task.targets = vector", "vectors, classes"]),
         (binary("no_such_module:f"), ["no_such_module:f", "No module named"]),
         (binary("math:no_such"), ["math:no_such", "no attribute"]),
@@ -278,7 +359,9 @@ def test_a_fault_names_the_key_the_value_and_what_is_allowed(task, words):
         assert word in fault
 
 
-@pytest.mark.parametrize("task", [binary(), binary("s5:xy", None), addition(), s3(p=None)])
+@pytest.mark.parametrize(
+    "task", [binary(), binary("s5:xy", None), addition(), s3(p=None), clusters()]
+)
 def test_a_right_task_has_no_fault(task):
     assert tasks.faults(task) == []
 

@@ -16,6 +16,7 @@ from phasegrok.config.words import leaves, meant, shown
 
 # Axes whose values can only be judged together: same section, or one that reads the other.
 JUDGED_TOGETHER = ({"task"}, {"model"}, {"train"}, {"task", "train"}, {"model", "optim"})
+NAMES = {"task.name", "model.name"}  # what a network reads is all it shares with a task
 MOST_PAIRS = 10_000
 MOST_VALUES_NAMED = 3
 MOST_RUNS = 1_000_000
@@ -239,7 +240,8 @@ def _moves(sweep: Mapping[str, Any], group: Sequence[str]) -> list[Changes]:
 
 
 def _judged_together(one: Changes, other: Changes) -> bool:
-    return {key.partition(".")[0] for key in (*one, *other)} in JUDGED_TOGETHER
+    keys = {*one, *other}
+    return keys >= NAMES or {key.partition(".")[0] for key in keys} in JUDGED_TOGETHER
 
 
 def _walk(config: Config, first: Config, unit: Sequence[Changes], known: list[str]) -> list[str]:

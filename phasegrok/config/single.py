@@ -127,6 +127,8 @@ def _meant_together(config: Config, bad: set[str]) -> Iterator[str]:
     model_faults = models.faults(model) if isinstance(model, Mapping) else [""]
     sound = {"task", "model", "optim", "train", "phase"} - {key.partition(".")[0] for key in bad}
     yield from filter(None, [*task_faults, *model_faults])
+    if isinstance(task, Mapping) and isinstance(model, Mapping):
+        yield from _fit_faults(task, model)
     if {"task", "train"} <= sound and not task_faults:
         yield from _loss_faults(config)
     if "optim" in sound:
@@ -137,6 +139,19 @@ def _meant_together(config: Config, bad: set[str]) -> Iterator[str]:
         yield from _step_faults(config["train"])
     if {"train", "phase"} <= sound:
         yield from _rule_faults(config["train"], config["phase"])
+
+
+def _fit_faults(task: Mapping[str, Any], model: Mapping[str, Any]) -> Iterator[str]:
+    """A network that reads pairs of symbols, and a task of real vectors, or the reverse."""
+    given, read = tasks.inputs(task), models.reads(model)
+    if given is None or read is None or given == read:
+        return
+    words = {"pairs": "pairs of symbols", "vectors": "real vectors"}
+    fitting = [name for name, kind in models.KINDS.items() if kind.reads == given]
+    yield (
+        f"model.name = {model['name']}: reads {words[read]}, but the inputs of {task['name']} are "
+        f"{words[given]}; choose model={' or '.join(fitting)}, or your own (model=own)"
+    )
 
 
 def _loss_faults(config: Config) -> Iterator[str]:

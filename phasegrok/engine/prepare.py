@@ -48,8 +48,9 @@ class Given:
 class Prepared:
     """A run ready for a lane; all tensors on the CPU.
 
-    Shapes: inputs [examples, k]; labels [examples]; in_train [examples] bool; train_indices
-    [n_train]; codebook [classes, outputs] or None; batches [steps, batch] or None.
+    Shapes: inputs [examples, k], int64 pairs or vectors of the run's dtype; labels [examples];
+    in_train [examples] bool; train_indices [n_train]; codebook [classes, outputs] or None;
+    batches [steps, batch] or None.
     `hyper` holds the numbers that vary per lane; `batch_seed` seeds the minibatch stream.
     """
 
@@ -97,7 +98,7 @@ def prepare(run: Run, given: Given | None = None) -> Prepared:
     if labels is None:
         labels = tasks.noisy_labels(config["task"], dataset, np.asarray(indices), seed)
     codebook = dataset.codebook if given.codebook is None else given.codebook
-    module = build(config, dataset.symbols, dataset.outputs)
+    module = build(config, dataset.sizes)
     params = initial_params(module, config)
     if given.params is not None:
         params = _as_in(params, given.params)
@@ -107,7 +108,7 @@ def prepare(run: Run, given: Given | None = None) -> Prepared:
         run=run,
         params={k: torch.as_tensor(v).to(dtype, copy=True) for k, v in params.items()},
         buffers={k: _cast(v, dtype) for k, v in module.named_buffers()},
-        inputs=torch.tensor(dataset.inputs),
+        inputs=_cast(torch.tensor(dataset.inputs), dtype),
         labels=torch.tensor(np.asarray(labels), dtype=torch.int64),
         in_train=in_train,
         train_indices=train_indices,
@@ -120,12 +121,12 @@ def prepare(run: Run, given: Given | None = None) -> Prepared:
     )
 
 
-def build(config: Config, symbols: int, outputs: int) -> nn.Module:
+def build(config: Config, sizes: Mapping[str, int]) -> nn.Module:
     """The run's model, initialised from (seed, "init"); the global generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
         # torch.manual_seed would reseed GPUs too.
         torch.default_generator.manual_seed(seed_for(config["seed"], "init"))
-        return models.build(config["model"], symbols, outputs)
+        return models.build(config["model"], sizes)
 
 
 def initial_params(module: nn.Module, config: Config) -> dict[str, Tensor]:

@@ -1,8 +1,9 @@
 """The networks: which there are, what options they take, and how one is built.
 
 `model` is everywhere the model section of a run's configuration, a plain mapping. Every model is
-an ordinary nn.Module for one run: forward takes pairs, int64 [n, 2], and gives [n, outputs]. This
-module does not import torch until one is built. `init_scale` is the engine's: models ignore it.
+an ordinary nn.Module for one run: forward takes pairs, int64 [n, 2], or real vectors, [n, features]
+in the run's dtype, and gives [n, outputs]. This module does not import torch until one is built.
+`init_scale` is the engine's: models ignore it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from phasegrok import options
 from phasegrok.models import own
@@ -33,6 +34,7 @@ class Kind:
     options: Mapping[str, Option]
     parts: Callable[[Values], tuple[str, ...]]
     """The top-level attributes that hold parameters, given a value for every option."""
+    reads: Literal["pairs", "vectors"] = "pairs"
     faults: Callable[[Values], list[str]] = lambda values: []
     """What two options together can get wrong."""
     unread: Callable[[Values], Mapping[str, str]] = lambda values: {}
@@ -40,6 +42,7 @@ class Kind:
 
 
 POSITIVE = number("> 0", lambda x: 0 < x < math.inf, default=1.0)
+ACTIVATION = choice("relu", "gelu", "tanh", "quadratic", default="relu")
 
 
 def _mlp_parts(values: Values) -> tuple[str, ...]:
@@ -78,7 +81,7 @@ KINDS: dict[str, Kind] = {
         {
             "width": integer(1, default=128),
             "depth": integer(1, default=1),
-            "activation": choice("relu", "gelu", "tanh", "quadratic", default="relu"),
+            "activation": ACTIVATION,
             "embedding": choice("onehot", "learned", default="onehot"),
             "embedding_dim": integer(1, default=128),
             "shared": flag(default=True),
@@ -114,7 +117,19 @@ KINDS: dict[str, Kind] = {
             "init": choice("power", "nanda", default="power"),
         },
         _transformer_parts,
-        _transformer_faults,
+        faults=_transformer_faults,
+    ),
+    "vector_mlp": Kind(
+        "mlp",
+        "VectorMLP",
+        {
+            "width": integer(1, default=200),
+            "depth": integer(1, default=2),
+            "activation": ACTIVATION,
+            "bias": flag(default=True),
+        },
+        lambda values: ("hidden", "readout"),
+        reads="vectors",
     ),
 }
 """What `model.name` may be, besides the import path of a user's own module."""
@@ -123,22 +138,23 @@ COMMON = {"name": options.text(), "init_scale": POSITIVE}
 """The keys that every model has."""
 
 
-def build(model: Model, symbols: int, outputs: int) -> nn.Module:
+def build(model: Model, sizes: Mapping[str, int]) -> nn.Module:
     """A freshly initialised network, drawn from torch's global generator as it stands.
 
     Args:
         model: the section; `faults` has nothing to say about it.
-        symbols: the inputs are pairs of 0..symbols-1.
-        outputs: the width of the output.
+        sizes: those of the task (`Dataset.sizes`), which go to the class as keywords: `symbols`
+            where the inputs are pairs of 0..symbols-1, `features` where they are vectors; and
+            `outputs`, the width of the output.
 
     Raises:
         InputError: a user's own module cannot be imported or constructed.
     """
     kind = KINDS.get(model["name"])
     if kind is None:
-        return own.build(model, symbols, outputs)
+        return own.build(model, sizes)
     cls = getattr(import_module(f"phasegrok.models.{kind.module}"), kind.cls)
-    return cls(symbols=symbols, outputs=outputs, **options.filled(model, kind.options))
+    return cls(**sizes, **options.filled(model, kind.options))
 
 
 def parts(model: Model) -> tuple[str, ...]:
@@ -149,6 +165,12 @@ def parts(model: Model) -> tuple[str, ...]:
     """
     kind = KINDS.get(model["name"])
     return kind.parts(options.filled(model, kind.options)) if kind else ()
+
+
+def reads(model: Model) -> str | None:
+    """ "pairs" or "vectors"; None for a user's own module, which may read either."""
+    kind = KINDS.get(str(model.get("name")))
+    return kind.reads if kind else None
 
 
 def module_parts(module: nn.Module) -> tuple[str, ...]:

@@ -1,12 +1,13 @@
-"""Fully connected networks on pairs of symbols.
+"""Fully connected networks on pairs of symbols or on real vectors.
 
-Shapes: n examples, S symbols, W width, O outputs. A one-hot vector times a matrix is a row of the
-matrix, so no one-hot vector is ever built: the first layer is a table, looked up.
+Shapes: n examples, S symbols, F features, W width, O outputs. A one-hot vector times a
+matrix is a row of the matrix, so no one-hot vector is ever built for symbols: the first layer is
+a table, looked up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -19,6 +20,11 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "quadratic": torch.square,
 }
+
+
+def dense(widths: Sequence[int], bias: bool) -> nn.ModuleList:
+    """Linear layers from each width to the next, with PyTorch's initial weights."""
+    return nn.ModuleList([nn.Linear(m, n, bias=bias) for m, n in pairwise(widths)])
 
 
 class QuadraticMLP(nn.Module):
@@ -105,14 +111,32 @@ class MLP(nn.Module):
             self.embedding = PairTable(tables, combine)
             joined = embedding_dim * (2 if combine == "concat" else 1)
             widths = [joined] + [width] * depth
-        layers = [nn.Linear(m, n, bias=bias) for m, n in pairwise(widths)]
-        self.hidden = nn.ModuleList(layers)
+        self.hidden = dense(widths, bias)
         self.readout = nn.Linear(width, outputs, bias=bias)
 
     def forward(self, pairs: Tensor) -> Tensor:
         x = self.embedding(pairs)
         if self.onehot:
             x = self.activation(x)
+        for layer in self.hidden:
+            x = self.activation(layer(x))
+        return self.readout(x)
+
+
+class VectorMLP(nn.Module):
+    """`depth` hidden layers of `width` on real vectors: features-width-...-width-outputs."""
+
+    def __init__(
+        self, *, features: int, outputs: int, width: int, depth: int, activation: str, bias: bool
+    ):
+        super().__init__()
+        self.activation = ACTIVATIONS[activation]
+        self.hidden = dense([features] + [width] * depth, bias)
+        self.readout = nn.Linear(width, outputs, bias=bias)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """[n, F] -> [n, O]"""
+        x = vectors
         for layer in self.hidden:
             x = self.activation(layer(x))
         return self.readout(x)

@@ -1,6 +1,7 @@
 """A user's own network, named by its import path: `model.name: package.module:Class`.
 
-It is built as Class(symbols=..., outputs=..., **model.options).
+It is built as Class(symbols=..., outputs=..., **model.options) for a task of pairs, and as
+Class(features=..., outputs=..., **model.options) for one of real vectors.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def _may_define(spec: ModuleSpec, name: str) -> bool:
     return bool(bound & {name, "*", "__getattr__"})
 
 
-def build(model: Mapping[str, Any], symbols: int, outputs: int) -> nn.Module:
+def build(model: Mapping[str, Any], sizes: Mapping[str, int]) -> nn.Module:
     """The module, constructed.
 
     Raises:
@@ -78,12 +79,11 @@ def build(model: Mapping[str, Any], symbols: int, outputs: int) -> nn.Module:
     try:
         module_name, _, attribute = name.partition(":")
         cls = getattr(importlib.import_module(module_name), attribute)
-        module = cls(symbols=symbols, outputs=outputs, **arguments)
+        module = cls(**sizes, **arguments)
     except Exception as error:  # it is the user's code
-        words = "".join(f", {key}={value!r}" for key, value in arguments.items())
+        words = ", ".join(f"{key}={value!r}" for key, value in [*sizes.items(), *arguments.items()])
         raise InputError(
-            f"model.name = {name}: building it with symbols={symbols}, outputs={outputs}{words} "
-            f"raised {type(error).__name__}: {error}"
+            f"model.name = {name}: building it with {words} raised {type(error).__name__}: {error}"
         ) from error
     if not isinstance(module, nn.Module):
         raise InputError(f"model.name = {name}: gives a {type(module).__name__}, not an nn.Module")

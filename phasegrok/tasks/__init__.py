@@ -1,4 +1,4 @@
-"""What is learned: finite tasks of pairs of symbols, their splits and their corrupted labels.
+"""What is learned: finite tasks of pairs or vectors, their splits and their corrupted labels.
 
 `task` is everywhere the task section of a run's configuration, a plain mapping. Only `faults`
 expects it to be wrong; the other functions take one that `faults` has nothing to say about.
@@ -16,19 +16,20 @@ import numpy as np
 
 from phasegrok import options, streams
 from phasegrok.options import number, suggestion
-from phasegrok.tasks import binary, liu2022
+from phasegrok.tasks import binary, clusters, liu2022
 from phasegrok.tasks.operations import operation
 from phasegrok.tasks.tables import Dataset, IntArray, Kind, Task, codebook, frozen
 
 __all__ = [
-    "COMMON", "KINDS", "Dataset", "dataset", "differs_per_seed", "faults", "has_codebook",
-    "noisy_labels", "operation", "size", "split", "train_size",
+    "COMMON", "KINDS", "Dataset", "dataset", "differs_per_seed", "faults", "features",
+    "has_codebook", "inputs", "noisy_labels", "operation", "size", "split", "train_size",
 ]  # fmt: skip
 
 KINDS: dict[str, Kind] = {
     "binary_operation": binary.KIND,
     "liu2022_addition": liu2022.ADDITION,
     "liu2022_s3": liu2022.S3_PRODUCT,
+    "gaussian_clusters": clusters.KIND,
 }
 """What `task.name` may be."""
 
@@ -54,6 +55,18 @@ def dataset(task: Task, seed: int) -> Dataset:
 def size(task: Task) -> int:
     """The number of examples, training and validation together, without building them."""
     return KINDS[task["name"]].size(task)
+
+
+def inputs(task: Task) -> str | None:
+    """What a network has to read: "pairs" or "vectors"; None where there is no such task."""
+    kind = KINDS.get(str(task.get("name")))
+    return kind.inputs if kind else None
+
+
+def features(task: Task) -> int | None:
+    """The length of an input vector, without building any; None where inputs are pairs."""
+    known = KINDS[task["name"]].features
+    return known(task) if known else None
 
 
 def train_size(task: Task) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +22,14 @@ Task = Mapping[str, Any]
 class Dataset:
     """All examples of a task. The arrays are shared between runs and therefore read-only."""
 
-    inputs: IntArray
-    """[examples, 2]: the pairs (a, b), with 0 <= a, b < symbols."""
+    inputs: npt.NDArray[Any]
+    """int64 [examples, 2]: the pairs (a, b), with 0 <= a, b < symbols; or real vectors, float64
+    [examples, features]."""
     labels: IntArray
-    """[examples]: the true class of each pair, 0 <= label < classes."""
-    symbols: int
+    """[examples]: the true class of each example, 0 <= label < classes."""
     classes: int
+    symbols: int | None = None
+    """None where the inputs are vectors."""
     codebook: FloatArray | None = None
     """[classes, d]: the vector to regress on for each class; None means the one-hot vectors."""
 
@@ -35,6 +37,13 @@ class Dataset:
     def outputs(self) -> int:
         """The number of outputs a model needs: d, or `classes` for one-hot targets."""
         return self.classes if self.codebook is None else self.codebook.shape[1]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """What a network is built with, by keyword: symbols or features, and outputs."""
+        if self.symbols is None:
+            return {"features": self.inputs.shape[1], "outputs": self.outputs}
+        return {"symbols": self.symbols, "outputs": self.outputs}
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,13 @@ class Kind:
     """The examples, without a codebook; cached."""
     faults: Callable[[Task], list[str]]
     """What the keys alone cannot show."""
+    features: Callable[[Task], int] | None = None
+    """The length of an input vector, without building any; None where inputs are pairs."""
+
+    @property
+    def inputs(self) -> Literal["pairs", "vectors"]:
+        """What an example is to a network: two symbols, or a real vector."""
+        return "pairs" if self.features is None else "vectors"
 
 
 def frozen(array: np.ndarray) -> np.ndarray:
