@@ -79,9 +79,10 @@ def test_the_batches_of_an_epoch_are_disjoint_and_the_remainder_is_dropped():
         assert batches.flatten().tolist() == order[:24].tolist()
 
 
-@pytest.mark.parametrize("batch_size", [None, 29, 512])
-def test_a_batch_as_large_as_the_training_set_is_the_training_set(batch_size):
-    assert batch_positions({"batch_seed": SEEDS[0]}, torch.tensor(7), 29, batch_size) is None
+def test_a_batch_as_large_as_the_training_set_is_the_training_set():
+    n_train = prepare(one_run(10)).train_total
+    sizes = {None: None, 8: 8, n_train: None, n_train + 1: None}
+    assert {size: prepare(one_run(10, batch_size=size)).batch for size in sizes} == sizes
 
 
 def test_a_lane_draws_the_same_batches_alone_in_any_lane_and_compiled():
@@ -93,9 +94,8 @@ def test_a_lane_draws_the_same_batches_alone_in_any_lane_and_compiled():
 
 
 def positions(seed: Tensor, done: Tensor) -> Tensor:
-    found = batch_positions({"batch_seed": seed}, done, 29, 8)
-    assert found is not None
-    return found
+    data = {"batch_seed": seed, "train_indices": torch.arange(29)}
+    return batch_positions(data, done, 8)
 
 
 # --------------------------------------------------------------------- evaluation and what is kept

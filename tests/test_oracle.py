@@ -65,9 +65,8 @@ class Plain:
         )
         for step in range(config["train"]["steps"]):
             examples = self.prepared.train_indices
-            positions = self._positions(step, config["train"]["batch_size"])
-            if positions is not None:
-                examples = examples[positions]
+            if self.prepared.batch is not None:
+                examples = examples[self._positions(step)]
             optimiser.zero_grad()
             self.loss(config["train"]["loss"], examples).backward()
             if config["optim"]["clip_norm"] is not None:
@@ -76,12 +75,12 @@ class Plain:
             optimiser.step()
             schedule.step()
 
-    def _positions(self, step: int, batch_size: int | None) -> Tensor | None:
+    def _positions(self, step: int) -> Tensor:
         if self.prepared.batches is not None:
             return self.prepared.batches[step % len(self.prepared.batches)]
-        data = {"batch_seed": torch.tensor(self.prepared.batch_seed)}
-        n_train = len(self.prepared.train_indices)
-        return batch_positions(data, torch.tensor(step), n_train, batch_size)
+        seed, indices = torch.tensor(self.prepared.batch_seed), self.prepared.train_indices
+        data = {"batch_seed": seed, "train_indices": indices}
+        return batch_positions(data, torch.tensor(step), self.prepared.batch)
 
     def loss(self, name: str, examples: Tensor) -> Tensor:
         outputs, labels = self.network(self.prepared.inputs[examples]), self.labels[examples]

@@ -6,7 +6,8 @@ Needs torch alone.
 """
 
 from phasegrok.engine.lanes import Mode
-from phasegrok.engine.pack import Outcome, Pack, cpu_numerics, outcomes
+from phasegrok.engine.numerics import cpu_numerics
+from phasegrok.engine.pack import Outcome, Pack, outcomes
 from phasegrok.engine.prepare import Given, Prepared, prepare
 from phasegrok.engine.record import CURVE, Watch
 

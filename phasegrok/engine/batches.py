@@ -16,10 +16,8 @@ _POSITION_BITS = 20
 MAX_EXAMPLES = 1 << _POSITION_BITS
 
 
-def batch_positions(
-    data: Tensors, done: Tensor, n_train: int, batch_size: int | None
-) -> Tensor | None:
-    """Positions in the training set used by the next update, int64 [batch]; None: all of it.
+def batch_positions(data: Tensors, done: Tensor, batch_size: int | None) -> Tensor:
+    """Positions in the training set used by the next update, int64 [batch].
 
     Each epoch is a fresh permutation without replacement; a last, smaller batch is dropped so
     that shapes stay static. `data["batches"]` [steps, batch], if given, is used instead.
@@ -27,8 +25,8 @@ def batch_positions(
     if "batches" in data:
         batches = data["batches"]
         return batches[done % len(batches)]
-    if batch_size is None or batch_size >= n_train:
-        return None
+    n_train = len(data["train_indices"])
+    assert batch_size is not None and batch_size < n_train
     per_epoch = n_train // batch_size
     order = epoch_order(data["batch_seed"], done // per_epoch, n_train)
     first = (done % per_epoch) * batch_size

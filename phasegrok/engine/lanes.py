@@ -14,11 +14,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 from phasegrok import models, optim, tasks
 from phasegrok.cells import shared_part
+from phasegrok.engine.graphs import Graph
 from phasegrok.engine.prepare import Prepared
-from phasegrok.engine.step import Arguments, Evaluate, Recipe, Step, program
+from phasegrok.engine.step import Arguments, Evaluate, Recipe, Update, program
 from phasegrok.engine.trial import check_parts, try_out
 from phasegrok.optim import Slots, Tensors
 
@@ -49,7 +51,9 @@ class Lanes:
         self.data["inputs"] = first.inputs.to(mode.device)
         self.hyper = _stacked(_hyper_tensors(first), rows, mode.device)
         everything = self.params, self.slots, self.done, self.data, self.hyper
-        self._step, self._evaluate = _program(first, everything, mode)
+        self._update, self._evaluate = _program(first, everything, mode)
+        self._graphs: dict[int, Graph] = {}
+        self._proven = False
 
     def fill(self, lane: int, prepared: Prepared, state: Mapping[str, Any] | None = None) -> None:
         """Put a run into a lane, at its beginning or where `state` (of `state_of`) left it."""
@@ -81,16 +85,31 @@ class Lanes:
 
         If that fails, for lack of memory say, the lanes are as they were before.
         """
-        before = self.params, self.slots, self.done
-        try:
-            for _ in range(steps):
-                self.params, self.slots, self.done = self._step(
-                    self.params, self.slots, self.done, self.data, self.hyper
-                )
+        if self._proven:  # shapes are static: what fitted once fits again
+            self._train(steps)
             return self.observe()
+        state = self.params, self.slots, self.done
+        before = pytree.tree_map(torch.clone, state)
+        try:
+            self._train(steps)
+            values = self.observe()
         except BaseException:
-            self.params, self.slots, self.done = before
+            pytree.tree_map(Tensor.copy_, state, before)
             raise
+        self._proven = True
+        return values
+
+    def _train(self, steps: int) -> None:
+        if self.done.is_cuda:
+            if steps not in self._graphs:
+                self._graphs[steps] = Graph(self._one_update, (self.params, self.slots, self.done))
+            self._graphs[steps].repeat(steps)
+        else:
+            for _ in range(steps):
+                self._one_update()
+
+    def _one_update(self) -> None:
+        self._update(self.params, self.slots, self.done, self.data, self.hyper)
 
     def observe(self) -> Tensor:
         """All observables of all lanes, float64 [width, observables], on the CPU."""
@@ -110,12 +129,7 @@ def _spare_rows(first: Prepared, mode: Mode) -> int:
     """
     if mode.compiled or mode.device != "cpu":
         return 0
-    examples = len(first.train_indices)
-    if first.batches is not None:
-        examples = first.batches.shape[1]
-    elif first.run.config["train"].get("batch_size"):
-        examples = min(examples, first.run.config["train"]["batch_size"])
-    return math.ceil(_MOST_LEFT / examples)
+    return math.ceil(_MOST_LEFT / (first.batch or first.train_total))
 
 
 def _stacked(row: Mapping[str, Tensor], rows: int, device: str) -> Tensors:
@@ -128,10 +142,13 @@ def _lane_data(prepared: Prepared) -> Tensors:
     data = {
         "labels": prepared.labels,
         "in_train": prepared.in_train,
-        "train_inputs": prepared.inputs[indices],
-        "train_labels": prepared.labels[indices],
         "batch_seed": torch.tensor(prepared.batch_seed),
     }
+    if prepared.batch is None:
+        data["train_inputs"] = prepared.inputs[indices]
+        data["train_labels"] = prepared.labels[indices]
+    else:  # the inputs themselves are shared by all lanes
+        data["train_indices"] = indices
     if prepared.codebook is not None:
         data["codebook"] = prepared.codebook
     if prepared.batches is not None:
@@ -146,10 +163,10 @@ def _hyper_tensors(prepared: Prepared) -> Tensors:
 # ------------------------------------------------------------------- one program per kind of run
 
 # A worker trains many packs of one kind; what torch.compile made for the first serves them all.
-_PROGRAMS: dict[str, tuple[Step, Evaluate]] = {}
+_PROGRAMS: dict[str, tuple[Update, Evaluate]] = {}
 
 
-def _program(first: Prepared, rows: Arguments, mode: Mode) -> tuple[Step, Evaluate]:
+def _program(first: Prepared, rows: Arguments, mode: Mode) -> tuple[Update, Evaluate]:
     config, data = first.run.config, rows[3]
     kind = json.dumps([shared_part(config), mode.width, mode.compiled, mode.device, sorted(data)])
     if kind not in _PROGRAMS:
@@ -166,6 +183,6 @@ def _program(first: Prepared, rows: Arguments, mode: Mode) -> tuple[Step, Evalua
             try_out(name, module, recipe, rows, wanted, vectorise=vectorise)
         _PROGRAMS[kind] = program(module, recipe, data, compiled=compiled, vectorise=vectorise)
     if mode.compiled:
-        for key in ("train_inputs", "train_labels"):
+        for key in {"train_inputs", "train_labels", "train_indices"} & data.keys():
             torch._dynamo.maybe_mark_dynamic(data[key], 1)
     return _PROGRAMS[kind]

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from phasegrok.cells import Run
@@ -52,6 +51,11 @@ class Outcome:
 class Pack:
     """Trains runs that share a program; `tick` goes from one evaluation to the next.
 
+    Attributes:
+        run_steps: updates done so far, summed over runs. evaluations: likewise.
+        lane_steps: what run_steps would be had every lane held a run throughout, counted until no
+            run was waiting; `held_steps` are those of them in which it did.
+
     Args:
         runs: in the order in which they enter lanes.
         given: explicit beginnings by run_id.
@@ -70,7 +74,7 @@ class Pack:
         self.mode = mode
         self.watch = watch
         self.eval_every: int = runs[0].config["train"]["eval_every"]
-        self.run_steps = 0
+        self.run_steps = self.evaluations = self.lane_steps = self.held_steps = 0
         self._given = given or {}
         self._states = states or {}
         # Runs that were under way go first, so that a resumed pack holds what the old one held.
@@ -103,7 +107,7 @@ class Pack:
             self._look_at_fresh()
         if self._lanes is not None and self.active:
             values = self._lanes.advance(self.eval_every)
-            self.run_steps += self.eval_every * len(self.active)
+            self._count(self.eval_every)
             self._look(values, set(self.active))
             self._look_at_fresh()
         return self.ended()
@@ -116,6 +120,14 @@ class Pack:
     def state(self) -> dict[str, dict[str, Any]]:
         """Where every run in a lane is, by run_id: all that a resumed pack needs."""
         return {self._run_in(lane).run_id: self._state_of(lane) for lane in self.active}
+
+    def _count(self, steps: int) -> None:
+        held = steps * len(self.active)
+        self.run_steps += held
+        self.evaluations += len(self.active)
+        if self._waiting:
+            self.held_steps += held
+            self.lane_steps += steps * self.mode.width
 
     # ------------------------------------------------------------------------------- evaluation
 
@@ -203,22 +215,3 @@ def outcomes(pack: Pack) -> Iterator[Outcome]:
     """Train a pack to its end."""
     while not pack.finished:
         yield from pack.tick()
-
-
-class cpu_numerics:
-    """One thread and flushed denormals while training, and the caller's settings afterwards.
-
-    One thread makes a run's bits independent of the machine's load and core count; weights that
-    decay towards zero would otherwise spend most of the time in denormal arithmetic.
-    """
-
-    def __enter__(self) -> None:
-        self._threads = torch.get_num_threads()
-        tiny = torch.tensor(1e-310, dtype=torch.float64)
-        self._flushed = bool(tiny * 1.0 == 0)
-        torch.set_num_threads(1)
-        torch.set_flush_denormal(True)
-
-    def __exit__(self, *exception: object) -> None:
-        torch.set_num_threads(self._threads)
-        torch.set_flush_denormal(self._flushed)

@@ -76,6 +76,14 @@ class Prepared:
     def val_total(self) -> int:
         return len(self.labels) - len(self.train_indices)
 
+    @property
+    def batch(self) -> int | None:
+        """Examples that a step draws from the training set; None: it sees all of it."""
+        if self.batches is not None:
+            return self.batches.shape[1]
+        size = self.run.config["train"].get("batch_size")
+        return size if size and size < self.train_total else None
+
 
 def prepare(run: Run, given: Given | None = None) -> Prepared:
     """Everything a run starts from, drawn from its own named streams."""

@@ -36,7 +36,7 @@ def try_out(
         InputError: the network fails, gives an output of another shape, draws random numbers, or
             does not run under vmap.
     """
-    params, slots, done, data, hyper = pytree.tree_map(lambda rows: rows[:2], lanes)
+    params, slots, done, data, hyper = pytree.tree_map(lambda rows: rows[:2].clone(), lanes)
     data["inputs"] = lanes[3]["inputs"]
     with _blamed(f"model.name = {name}: its forward fails"):
         _check_forward(name, module, params, data, outputs)

