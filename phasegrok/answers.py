@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from phasegrok import cells, phases
 from phasegrok.cells import Config
 from phasegrok.errors import InputError
 from phasegrok.store import Store, swept
+from phasegrok.store.tables import column_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -28,57 +34,68 @@ class Asked:
         stops = bool(train["stop_when_decided"])
         return cls(train["steps"], rule, stops, train.get("stop_accuracy") if stops else None)
 
-    def answered_by(self, row: Mapping[str, Any]) -> bool:
-        """Whether the row tells all this sweep wants to know of its run.
+    def answered_by(self, table: pa.Table) -> np.ndarray:
+        """Which rows tell all this sweep wants to know of their runs: [rows] of booleans.
 
         A run that ended by itself (decided, diverged) within the budget did not depend on it;
         otherwise the budgets must be equal. Where early stopping is off, a stopped run is no
         answer; nor is a run that stopped before the stop accuracy asked for, or a row that cannot
         be judged by the rule.
         """
-        if row["status"] == "failed":
-            return False
-        ended_by_itself = row["status"] in ("decided", "diverged")
-        if row["budget"] != self.budget and not (ended_by_itself and row["steps"] <= self.budget):
-            return False
-        if row["status"] == "decided" and not self.stops and row["steps"] < self.budget:
-            return False
-        rules = [self.rule]
+        column = column_of(table)
+        status, steps, budget = column("status"), column("steps"), column("budget")
+        assert status is not None and steps is not None
+        by_itself = np.isin(status, ["decided", "diverged"]) & (steps <= self.budget)
+        answers = (status != "failed") & ((budget == self.budget) | by_itself)
+        if not self.stops:
+            answers &= (status != "decided") | (steps >= self.budget)
+        rules = [replace(self.rule, budget=self.budget)]
         if self.stop_accuracy is not None:
             accuracy = self.stop_accuracy
-            rules.append(replace(self.rule, train_accuracy=accuracy, val_accuracy=accuracy))
-        told = {**row, "budget": self.budget}
-        return all(phases.phase_of(told, rule) != phases.UNDECIDED for rule in rules)
+            rules.append(replace(rules[0], train_accuracy=accuracy, val_accuracy=accuracy))
+        for rule in rules:
+            answers &= phases.codes_of(column, rule) != phases.LABELS.index(phases.UNDECIDED)
+        return answers
 
-    def extends(self, row: Mapping[str, Any]) -> bool:
-        """Whether the row's run was followed to the end of a smaller budget than asked now."""
-        return row["status"] == "finished" and row["budget"] < self.budget
+    def answering(self, table: pa.Table) -> pa.Table:
+        """The rows that answer."""
+        return _those(table, self.answered_by)
+
+    def extended_by(self, table: pa.Table) -> np.ndarray:
+        """Which rows' runs were followed to the end of a smaller budget than asked now."""
+        column = column_of(table)
+        status, budget = column("status"), column("budget")
+        assert status is not None and budget is not None
+        return (status == "finished") & (budget < self.budget)
+
+    def extending(self, table: pa.Table) -> pa.Table:
+        """The rows of those runs."""
+        return _those(table, self.extended_by)
+
+
+def _those(table: pa.Table, are: Callable[[pa.Table], np.ndarray]) -> pa.Table:
+    # pyarrow would import pandas for nothing, before a first training or in a dry run.
+    return table.filter(are(table)) if len(table) else table
 
 
 ANSWER_COLUMNS = (*phases.CLASSIFY_COLUMNS, "run_id", "kept_state", "reused_from")
 
 
-def answered_ids(store: Store, asked: Asked) -> set[str]:
-    """The runs whose rows in this store answer what is asked."""
-    rows = store.rows(ANSWER_COLUMNS).to_pylist()
-    return {row["run_id"] for row in rows if asked.answered_by(row)}
+def answered_ids(store: Store, asked: Asked, of: Iterable[str] | None = None) -> set[str]:
+    """The runs (of those asked for) whose rows in this store answer what is asked."""
+    return set(asked.answering(store.rows(ANSWER_COLUMNS, of))["run_id"].to_pylist())
 
 
-def reusable(
-    config: Config, store: Store, asked: Asked, wanted: set[str]
-) -> dict[str, list[dict[str, Any]]]:
+def reusable(config: Config, store: Store, asked: Asked, wanted: set[str]) -> dict[str, pa.Table]:
     """Rows of other stores that answer missing runs: store directory -> rows to copy."""
-    reused: dict[str, list[dict[str, Any]]] = {}
+    reused: dict[str, pa.Table] = {}
     for other in _other_stores(config, store):
         if not wanted:
             break
-        if not wanted & set(other.rows(["run_id"])["run_id"].to_pylist()):
-            continue
-        found = [row for row in other.rows().to_pylist()
-                 if row["run_id"] in wanted and asked.answered_by(row)]  # fmt: skip
-        if found:
+        found = asked.answering(other.rows(of=wanted))
+        if len(found):
             reused[str(other.path.resolve())] = found
-            wanted = wanted - {row["run_id"] for row in found}
+            wanted = wanted - set(found["run_id"].to_pylist())
     return reused
 
 

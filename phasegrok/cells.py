@@ -10,11 +10,12 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 Config = dict[str, Any]
+Value = TypeVar("Value")
 
 AXES = ("x", "y", "row", "col")
 
@@ -23,6 +24,7 @@ SEMANTICS = 1
 
 # The part of a composed config that makes a run. Everything else (launch, out, phase rule, lanes,
 # compile, ...) says how, where or how it is judged, and is not part of a run.
+SECTIONS = ("task", "model", "optim", "train")
 RUN_TRAIN_KEYS = ("steps", "batch_size", "eval_every", "dtype", "loss", "vectorise")
 
 # In a run's config but not in its id. A longer budget follows the same trajectory further, and
@@ -54,7 +56,7 @@ def lookup(config: Mapping[str, Any], key: str) -> Any:
     """The value at a dotted key (list positions are numbers: `optim.betas.1`), or KeyError."""
     value: Any = config
     for part in key.split("."):
-        if isinstance(value, Mapping):
+        if isinstance(value, dict | Mapping):  # dict first, for it is the quick one to tell
             value = value[part]
         elif isinstance(value, list | tuple) and part.isdigit() and int(part) < len(value):
             value = value[int(part)]
@@ -157,27 +159,37 @@ def seeds(config: Mapping[str, Any]) -> list[int]:
 def run_config(config: Mapping[str, Any]) -> Config:
     """The part of a composed config that makes a run, still without a seed."""
     train = {key: config["train"][key] for key in RUN_TRAIN_KEYS if key in config["train"]}
-    return {
-        "task": config["task"],
-        "model": config["model"],
-        "optim": config["optim"],
-        "train": train,
-    }
+    return {name: config[name] for name in SECTIONS} | {"train": train}
 
 
 def runs(config: Mapping[str, Any]) -> list[Run]:
-    """All runs of a checked config: every cell with every seed, cells in grid order."""
-    base, run_list = run_config(config), []
-    for index, cell in cell_changes(config.get("sweep") or {}):
-        of_cell = replaced(base, cell)
-        for seed in seeds(config):
-            split_seed = config.get("split_seed")
-            complete = {
-                **of_cell,
-                "seed": seed,
-                "split_seed": seed if split_seed is None else split_seed,
-            }
-            run_list.append(Run(run_id(complete), complete, cell, index))
+    """All runs of a checked config: every cell with every seed, cells in grid order.
+
+    Cells with the same values share the branches these stand in, which are made once.
+    """
+    base, sweep, split = run_config(config), config.get("sweep") or {}, config.get("split_seed")
+    changing: dict[str, list[str]] = {}  # section -> the axes that change it
+    for name, axis in axes(sweep).items():
+        changing.setdefault(axis["param"].partition(".")[0], []).append(name)
+    last = [
+        {"seed": seed, "split_seed": seed if split is None else split} for seed in seeds(config)
+    ]
+    last_texts = [_texts(numbers) for numbers in last]
+    made: dict[tuple[Any, ...], tuple[Config, dict[str, str]]] = {}
+    base_texts, run_list = _texts(base), []
+    for index, cell in cell_changes(sweep):
+        of_cell, texts = dict(base), dict(base_texts)
+        for section, names in changing.items():
+            at = (section, *(index[name] for name in names))
+            if at not in made:
+                changes = {sweep[name]["param"]: cell[sweep[name]["param"]] for name in names}
+                changed = {section: replaced(base, changes)[section]}
+                made[at] = changed, _texts(changed)
+            of_cell |= made[at][0]
+            texts |= made[at][1]
+        for numbers, number_texts in zip(last, last_texts, strict=True):
+            complete, run_texts = {**of_cell, **numbers}, {**texts, **number_texts}
+            run_list.append(Run(_hashed(_object(run_texts)), complete, cell, index))
     return run_list
 
 
@@ -187,8 +199,7 @@ def run_id(config: Mapping[str, Any]) -> str:
     The budget (`train.steps`) is left out on purpose: it says how far a trajectory is followed,
     not which one it is, so that a decided run need not train again when the budget grows.
     """
-    text = f"{SEMANTICS}:{canonical(config)}"
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return _hashed(canonical(config))
 
 
 def canonical(config: Mapping[str, Any]) -> str:
@@ -196,7 +207,45 @@ def canonical(config: Mapping[str, Any]) -> str:
 
     Nulls are dropped so that a setting added later, null by default, leaves old ids as they are.
     """
-    return json.dumps(_normal(config, ""), sort_keys=True, separators=(",", ":"))
+    return _object(_texts(config))
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(f"{SEMANTICS}:{text}".encode()).hexdigest()[:16]
+
+
+def _object(texts: Mapping[str, str]) -> str:
+    """The JSON object whose values are these texts."""
+    return "{" + ",".join([f'"{key}":{texts[key]}' for key in sorted(texts)]) + "}"
+
+
+def _texts(config: Mapping[str, Any]) -> dict[str, str]:
+    """Each key of a run's config with the canonical JSON of what it holds."""
+    normal = _normal(config, "")
+    return {k: json.dumps(v, sort_keys=True, separators=(",", ":")) for k, v in normal.items()}
+
+
+def per_branch(function: Callable[..., Value]) -> Callable[..., Value]:
+    """The function, called once for equal arguments that are branches shared by many configs."""
+    known: dict[tuple[int, ...], tuple[Any, Value]] = {}
+
+    def remembered(*branches: Any) -> Value:
+        at = tuple(map(id, branches))
+        if at not in known:
+            known[at] = branches, function(*branches)  # kept, so that no other takes its id
+        return known[at][1]
+
+    return remembered
+
+
+def as_json() -> Callable[[Config], str]:
+    """`json.dumps(config, sort_keys=True)`, quick for configs that share branches."""
+    text = per_branch(lambda branch: json.dumps(branch, sort_keys=True))
+
+    def encoded(config: Config) -> str:
+        return "{" + ", ".join([f'"{key}": {text(config[key])}' for key in sorted(config)]) + "}"
+
+    return encoded
 
 
 def shared_part(config: Mapping[str, Any]) -> Config:

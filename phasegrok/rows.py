@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from phasegrok import phases
-from phasegrok.cells import Config, lookup
+from phasegrok.cells import Config, axes, lookup
 from phasegrok.engine import Mode, Outcome, Watch
-from phasegrok.store import swept
 from phasegrok.store.provenance import versions
 from phasegrok.store.schema import HYPERPARAMETERS
 
@@ -34,8 +33,9 @@ def result_row(outcome: Outcome, config: Mapping[str, Any], mode: Mode) -> dict[
     """A result row from how a run ended: its settings, what training saw, and its phase."""
     run, phase = outcome.run, config["phase"]
     row: dict[str, Any] = {"run_id": run.run_id, "seed": run.seed}
-    row["sweep"] = (config.get("sweep") or {}).get("name")
-    for key in {**HYPERPARAMETERS, **swept(config)}:
+    sweep = config.get("sweep") or {}
+    row["sweep"] = sweep.get("name")
+    for key in (*HYPERPARAMETERS, *(axis["param"] for axis in axes(sweep).values())):
         row[key] = _value(run.config, key)
     row |= {f"phase.{key}": phase[key] for key in ("train_accuracy", "val_accuracy", "gap")}
     row |= {"status": outcome.status, "stop_reason": outcome.stop_reason}

@@ -79,9 +79,9 @@ class Checkpoints:
     def _kept_states(self, wanted: set[str]) -> dict[str, State]:
         """The states that the rows of these runs name, wherever their rows came from."""
         files: dict[Path, list[str]] = {}
-        for row in self.store.rows(["kept_state", "reused_from"]).to_pylist():
+        for row in self.store.rows(["kept_state", "reused_from"], of=wanted).to_pylist():
             path = kept_path(self.store, row)
-            if row["run_id"] in wanted and path is not None:
+            if path is not None:
                 files.setdefault(path, []).append(row["run_id"])
         found: dict[str, State] = {}
         for path, names in files.items():

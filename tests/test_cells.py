@@ -285,6 +285,14 @@ def test_an_id_is_a_hash_of_the_semantics_and_the_canonical_configuration() -> N
     assert json.loads(cells.canonical(GOLDEN))["task"] == GOLDEN["task"]
 
 
+@pytest.mark.parametrize("name", ["quick", "lr_vs_wd", "liu2022_s3"])
+def test_runs_made_together_have_the_ids_and_the_json_of_each_alone(name: str) -> None:
+    encoded = cells.as_json()
+    for run in phasegrok.runs(name, ["seeds=[4,1]"]):
+        assert run.run_id == run_id(run.config)
+        assert encoded(run.config) == json.dumps(run.config, sort_keys=True)
+
+
 def test_new_semantics_give_new_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     before = run_id(GOLDEN)
     monkeypatch.setattr(cells, "SEMANTICS", cells.SEMANTICS + 1)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from pandas.testing import assert_frame_equal, assert_series_equal
 
 from phasegrok.errors import InputError
 from phasegrok.phases import (
+    CLASSIFY_COLUMNS,
     LADDER,
     PHASES,
     Rule,
@@ -24,7 +27,12 @@ from phasegrok.phases import (
     needed,
     phase_of,
 )
+from phasegrok.store.schema import result_schema
+from phasegrok.store.tables import labels
 from tests.liu2022_recipe import DATA, published
+
+# The columns that a phase is made of, as a store holds them.
+ROWS = pa.schema([field for field in result_schema({}) if field.name in CLASSIFY_COLUMNS])
 
 # ------------------------------------------------------------------------------ published labels
 
@@ -386,6 +394,42 @@ def test_ladders_may_be_lists_or_arrays_with_any_missing_value() -> None:
     runs = frame(*(laddered(val_steps=kind) for kind in kinds))
     assert classify(runs, Rule(0.9, 0.6, gap=100)).tolist() == ["comprehension"] * 3
     assert classify(runs, Rule(0.9, 0.99, gap=100)).tolist() == ["memorization"] * 3
+
+
+RULES = [
+    Rule(gap=gap, train_accuracy=train, val_accuracy=val, budget=budget)
+    for gap in (0.05, 100)
+    for train, val in ((0.9, 0.9), (0.9, 0.6), (0.97, 0.9), (0.99, 0.95))
+    for budget in (None, 300, 2000)
+]
+
+
+@pytest.fixture(scope="module")
+def rows_of_every_kind() -> list[dict[str, Any]]:
+    """Rows in all combinations of what a row may hold, null and absent ladders among them."""
+    told = {
+        "train_step": (None, 0, 100, 700),
+        "val_step": (None, 100, 200, 800),
+        "steps": (None, 200, 2000),
+        "status": ("decided", "finished", "diverged", "failed"),
+        "budget": (None, 2000),
+        "task.label_noise": (None, 0.0, 0.3),
+        "val_steps": (None, ladder(_50=10, _60=250, _95=600), ladder(_60=0)),
+        "phase.val_accuracy": (None, 0.9, 0.6),
+    }
+    same = {"train_steps": ladder(_90=100), "phase.train_accuracy": 0.9}
+    rows = [dict(zip(told, values, strict=True)) for values in itertools.product(*told.values())]
+    return [row | same for row in rows]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=str)
+def test_a_table_of_rows_gets_the_phases_that_its_rows_get(
+    rows_of_every_kind: list[dict[str, Any]], rule: Rule
+) -> None:
+    one_by_one = [phase_of(row, rule) for row in rows_of_every_kind]
+    assert classify(pd.DataFrame(rows_of_every_kind), rule).tolist() == one_by_one
+    table = pa.Table.from_pylist(rows_of_every_kind, schema=ROWS)
+    assert labels(table, rule).to_pylist() == one_by_one
 
 
 # ------------------------------------------------------------------------------------- cell table

@@ -111,6 +111,69 @@ def test_a_part_of_an_older_schema_still_loads(store: Store) -> None:
     assert table["steps"].to_pylist() == [400] and table["weight_norm"].to_pylist() == [None]
 
 
+def damage(path: Path, column: str) -> None:
+    """Change one byte of a column's data."""
+    group = pq.read_metadata(path).row_group(0)
+    (found,) = [
+        c for c in map(group.column, range(group.num_columns)) if column in c.path_in_schema
+    ]
+    content = bytearray(path.read_bytes())
+    content[found.data_page_offset + found.total_compressed_size - 2] ^= 255
+    path.write_bytes(content)
+
+
+def test_looking_for_answers_sees_damage_in_what_is_not_looked_at(store: Store) -> None:
+    store.write_part("a", [row_of(store, 0)], store.config())
+    assert len(Store(store.path).rows(["steps"])) == 1
+    damage(store.parts / "a.parquet", "curve.train_acc")
+    assert len(Store(store.path, own=False).rows(["steps"])) == 0
+    assert store.part_names() == ["a"], "another's directory is left as it is"
+    assert len(Store(store.path).rows(["steps"])) == 0
+    assert (store.parts / "a.parquet.damaged").exists()
+
+
+def test_where_a_part_is_damaged_the_results_made_of_it_are_believed(store: Store) -> None:
+    store.write_part("a", [row_of(store, 0, val_acc=0.5)], store.config())
+    store.compact()
+    damage(store.parts / "a.parquet", "curve.train_acc")
+    assert Store(store.path).rows(["val_acc"])["val_acc"].to_pylist() == [0.5]
+
+
+def test_curves_are_neither_read_nor_verified_where_none_are_asked_for(store: Store) -> None:
+    store.write_part("a", [row_of(store, 0)], store.config())
+    store.compact()
+    damage(store.results_file, "curve.train_acc")
+    assert len(load(store.path)) == 1
+    assert store.results_file.exists()
+    assert list(load(store.path, curves=True)["curve.step"].iloc[0]) == [0, 400]  # of the part
+    assert not store.results_file.exists()
+
+
+def test_some_runs_are_found_with_the_rows_that_win_among_all(store: Store) -> None:
+    config, looked_up = store.config(), row_of(store, 3)["run_id"]
+    store.write_part("a", [row_of(store, i) for i in range(4)], config)
+    store.write_part("b", [row_of(store, i, written=2.0, val_acc=0.7) for i in (3, 5)], config)
+    (row,) = store.rows(["val_acc"], of=[looked_up, "unknown"]).to_pylist()
+    assert (row["run_id"], row["val_acc"]) == (looked_up, 0.7)
+    assert len(store.rows(of=[])) == 0
+
+
+def test_a_store_sees_what_is_written_after_it_was_opened(store: Store) -> None:
+    config, late = store.config(), Store(store.path)
+    for number, name in enumerate("abc"):
+        assert len(late.rows(["steps"])) == number
+        store.write_part(name, [row_of(store, number)], config)
+        store.compact()
+    assert len(late.rows(["steps"])) == 3
+
+
+def test_a_worker_reads_the_runs_of_its_pack_in_the_order_of_their_lanes(store: Store) -> None:
+    for pack_id in {row["pack_id"] for row in store.plan()}:
+        of_pack = [row for row in store.plan() if row["pack_id"] == pack_id]
+        assert store.planned(pack_id) == sorted(of_pack, key=lambda row: row["lane_order"])
+    assert store.planned("p9999") == []
+
+
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     path = tmp_path / "file"
     write_whole(path, lambda file: file.write(b"whole"))

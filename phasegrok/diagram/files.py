@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -23,9 +24,13 @@ from phasegrok.diagram.legend import columns
 from phasegrok.diagram.panels import new_figure, paint_panels, shape, theme
 from phasegrok.diagram.words import alt_text, caption, rule_text
 from phasegrok.phases import Rule
+from phasegrok.store import swept
 
 # Widths of a journal's columns, in inches.
 ONE_COLUMN, TWO_COLUMNS = 3.4, 7.0
+
+# The columns that the data hash is made of.
+_HASHED = ("run_id", "seed", "phase", "train_step", "val_step")
 
 _CAPTION_SIZE = 6.0  # points
 _CAPTION_LINE = 1.3 * _CAPTION_SIZE / 72  # inches
@@ -58,7 +63,9 @@ def save(
         InputError: there is nothing to draw.
     """
     axes = planned_axes(config["sweep"])
-    runs = planned_runs(frame, config)
+    # A run's own configuration and ladders, the bulk of a row, say nothing here.
+    told = {*_HASHED, "status", *swept(config)}
+    runs = planned_runs(frame.loc[:, [column for column in frame if column in told]], config)
     full, data = phase_map(runs, axes), data_hash(runs)
     figure = lay_out(full, axes, caption(runs, config, data), width)
     facts = _facts(config, data, alt_text(runs, axes, full))
@@ -70,16 +77,20 @@ def data_hash(frame: pd.DataFrame) -> str:
 
     sha256 over run_id, seed, phase, train_step and val_step, a line for each run by run_id.
     """
-    columns = ["run_id", "seed", "phase", "train_step", "val_step"]
-    rows = zip(*(frame[name].tolist() for name in columns), strict=True)
-    lines = sorted(",".join(_field(value) for value in row) for row in rows)
+    rows = zip(*(_fields(frame.loc[:, name]) for name in _HASHED), strict=True)
+    lines = sorted(map(",".join, rows))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 
 
+def _fields(column: pd.Series) -> list[str]:
+    codes, values = pd.factorize(column, use_na_sentinel=False)
+    return np.array([_field(value) for value in values.tolist()], object)[codes].tolist()
+
+
 def _field(value: Any) -> str:
-    if pd.isna(value):
-        return ""
-    return str(value) if isinstance(value, str) else str(int(value))
+    if isinstance(value, str):
+        return value
+    return "" if pd.isna(value) else str(int(value))
 
 
 def lay_out(

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from phasegrok import cells
+from phasegrok.diagram.values import are_numbers, combinations, distinct, plain
 from phasegrok.errors import InputError
 from phasegrok.phases import PHASES, UNDECIDED, cell_table
 
@@ -42,15 +43,15 @@ class Axis:
         Args:
             scale: "linear", "log" or "category"; None reads it from the spacing of the values.
         """
-        kept = tuple(dict.fromkeys(_plain(value) for value in values))
+        kept = tuple(dict.fromkeys(plain(value) for value in values))
         if not kept:
             raise InputError(f"axis {key} has no values: there is nothing to draw")
-        numbers = _are_numbers(kept)
+        numbers = are_numbers(kept)
         scale = scale or (guess_scale(kept) if numbers else "category")
         if scale not in SCALES:
             raise InputError(f"scale of axis {key} = {scale!r}: allowed are {', '.join(SCALES)}")
         if scale != "category" and not numbers:
-            words = [value for value in kept if not _are_numbers([value])]
+            words = [value for value in kept if not are_numbers([value])]
             raise InputError(f"axis {key} cannot be {scale}: {words[0]!r} is not a finite number")
         if numbers:
             kept = tuple(sorted(kept))  # type: ignore[type-var]
@@ -72,8 +73,9 @@ class Axis:
     def positions(self, column: pd.Series) -> pd.Series:
         """The position of each entry on this axis, -1 where it is not one of the values."""
         place = {value: i for i, value in enumerate(self.values)}
-        places = [place.get(_plain(value), -1) for value in column.tolist()]
-        return pd.Series(places, index=column.index, dtype="int64")
+        at, values = distinct(column)
+        places = np.array([place.get(value, -1) for value in values], dtype="int64")
+        return pd.Series(places[at], index=column.index)
 
     def between(self, low: Any, high: Any, share: float) -> Any:
         """The point a share of the way from low to high, as the eye measures it on this scale."""
@@ -153,7 +155,7 @@ def axes_of(
         raise InputError("there is nothing to draw: the frame holds no runs")
     scales = scales or {}
     return {
-        name: Axis.of(key, frame[key].tolist(), scales.get(name))
+        name: Axis.of(key, distinct(frame.loc[:, key])[1], scales.get(name))
         for name, key in keys.items()
         if key
     }
@@ -165,14 +167,14 @@ def refuse_mixed(frame: pd.DataFrame, drawn: Iterable[str]) -> None:
     A hyperparameter that the drawn ones decide, as one of two that move together, mixes nothing.
     """
     drawn = list(drawn)
-    at = _rows(frame[key].tolist() for key in drawn)
-    cell_count, mixed = len(set(at)), {}
+    at, cells_drawn = combinations(frame, drawn)
+    mixed = {}
     for key in frame.columns:
         if key in drawn or not str(key).startswith(_HYPERPARAMETERS):
             continue
-        values = [_plain(value) for value in frame[key].tolist()]
-        if len(set(zip(at, values, strict=True))) > cell_count:
-            mixed[key] = list(dict.fromkeys(values))
+        codes, values = distinct(frame.loc[:, key])
+        if len(np.unique(at * len(values) + codes)) > len(cells_drawn):
+            mixed[key] = values
     if mixed:
         raise InputError([_mixed(key, values) for key, values in mixed.items()])
 
@@ -209,13 +211,13 @@ def planned_runs(frame: pd.DataFrame, config: Mapping[str, Any]) -> pd.DataFrame
     for group in cells.zipped(sweep):
         specs = [axes[name] for name in group]
         planned = set(_rows(cells.axis_values(spec) for spec in specs))
-        found = _rows(frame[spec["param"]].tolist() for spec in specs)
-        inside &= np.array([values in planned for values in found], dtype=bool)
+        at, found = combinations(frame, [spec["param"] for spec in specs])
+        inside &= np.array([values in planned for values in found], dtype=bool)[at]
     return frame.loc[inside]
 
 
 def _rows(columns: Iterable[Iterable[Any]]) -> list[tuple[Hashable, ...]]:
-    return list(zip(*(map(_plain, column) for column in columns), strict=True))
+    return list(zip(*(map(plain, column) for column in columns), strict=True))
 
 
 def phase_map(frame: pd.DataFrame, axes: Mapping[str, Axis], phase: str = "phase") -> pd.DataFrame:
@@ -231,7 +233,8 @@ def phase_map(frame: pd.DataFrame, axes: Mapping[str, Axis], phase: str = "phase
         phase, "tie", "undecided", "failed" (all the cell's runs failed) or "missing".
     """
     at = {f"{name}.at": axis for name, axis in axes.items()}
-    placed = frame.assign(
+    told = [column for column in (phase, "status") if column in frame]
+    placed = frame[told].assign(
         **{name: axis.positions(frame.loc[:, axis.key]) for name, axis in at.items()}
     )
     inside = placed.loc[(placed[list(at)] >= 0).all(axis=1)]
@@ -241,17 +244,11 @@ def phase_map(frame: pd.DataFrame, axes: Mapping[str, Axis], phase: str = "phase
     spans = [range(len(axis.values)) for axis in axes.values()]
     whole = pd.MultiIndex.from_product(spans, names=list(at)).to_frame(index=False)
     full = whole.merge(cell_table(inside, by=list(at), phase=phase), how="left", on=list(at))
-    full["shown"] = [_shown(cell) for cell in full.to_dict("records")]
+    only_failed = (full["seeds"] == 0) & (full["failed"] > 0) & (full["undecided"] == 0)
+    full["shown"] = full["majority"].mask(only_failed, "failed").fillna("missing")
     counts = ["seeds", "undecided", "failed"]
     full[counts] = full[counts].fillna(0).astype("int64")
     return full.assign(**_places(full, axes))
-
-
-def _shown(cell: Mapping[Hashable, Any]) -> str:
-    if not isinstance(cell["majority"], str):
-        return "missing"
-    only_failed = cell["seeds"] == 0 and cell["failed"] > 0 and cell["undecided"] == 0
-    return "failed" if only_failed else cell["majority"]
 
 
 def _places(full: pd.DataFrame, axes: Mapping[str, Axis]) -> dict[str, Any]:
@@ -275,21 +272,3 @@ def phase_counts(full: pd.DataFrame) -> pd.Series:
     sharing = {phase for tied in full.loc[full["shown"] == "tie", "tied"] for phase in tied}
     present = [name for name in SHOWN if name in counts or name in sharing]
     return counts.reindex(present, fill_value=0).rename("cells").rename_axis("shown")
-
-
-def _plain(value: Any) -> Hashable:
-    """One value as Parquet, YAML and Python agree on it: NaN is None, 12 digits, no arrays."""
-    if isinstance(value, np.ndarray | list | tuple):
-        return tuple(_plain(item) for item in value)
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
-        return None
-    return cells.rounded(value) if isinstance(value, float) else value
-
-
-def _are_numbers(values: Iterable[Any]) -> bool:
-    return all(
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        for value in values
-    )

@@ -11,6 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from phasegrok import cells
+
 SCHEMA_VERSION = 1
 
 _TEXT, _INT, _REAL, _FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
@@ -87,6 +89,12 @@ PROVENANCE: dict[str, pa.DataType] = {
     "torch": _TEXT,
     "commit": _TEXT,
 }
+
+
+def swept(config: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Swept key -> the values of its axis."""
+    found = cells.axes(config.get("sweep") or {}).values()
+    return {axis["param"]: cells.axis_values(axis) for axis in found}
 
 
 def result_schema(swept: Mapping[str, Sequence[Any]]) -> pa.Schema:

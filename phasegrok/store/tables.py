@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from phasegrok import phases
+from phasegrok.store.files import pc
 from phasegrok.store.provenance import versions
 from phasegrok.store.schema import SCHEMA_VERSION, as_column
 
@@ -17,19 +20,21 @@ from phasegrok.store.schema import SCHEMA_VERSION, as_column
 META = b"phasegrok"
 
 
-def of_rows(
-    rows: Sequence[Mapping[str, Any]], schema: pa.Schema, about: Mapping[str, Any]
-) -> pa.Table:
+# What tells which of a run's rows is the last valid one.
+KEYS = {"run_id": pa.string(), "status": pa.string(), "written": pa.float64()}
+
+
+def of_rows(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     """Rows as a table of this schema; keys that a row lacks are null, further ones left out."""
+    columns = [_array([row.get(field.name) for row in rows], field.type) for field in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
 
-    def column(field: pa.Field) -> pa.Array:
-        values = [row.get(field.name) for row in rows]
-        if not pa.types.is_list(field.type):
-            values = [as_column(value, field.type) for value in values]
-        return pa.array(values, type=field.type)
 
-    described = schema.with_metadata(metadata(about))
-    return pa.Table.from_arrays([column(field) for field in schema], schema=described)
+def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    try:
+        return pa.array(values, kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([as_column(value, kind) for value in values], kind)
 
 
 def metadata(content: Mapping[str, Any]) -> dict[bytes, bytes]:
@@ -60,69 +65,94 @@ def joined(tables: Sequence[pa.Table]) -> pa.Table:
 
 def winners(table: pa.Table) -> pa.Table:
     """The last valid row of every run: any result beats a failure, then the latest written."""
-    ids = table["run_id"].to_pylist()
-    valid = [status != "failed" for status in table["status"].to_pylist()]
-    written = table["written"].to_pylist()
-    best: dict[str, int] = {}
-    for row, run_id in enumerate(ids):
-        other = best.get(run_id)
-        if other is None or (valid[row], written[row] or 0.0) >= (
-            valid[other],
-            written[other] or 0.0,
-        ):
-            best[run_id] = row
-    return table.take(pa.array(sorted(best.values()), pa.int64()))
+    if pc.count_distinct(table["run_id"], mode="all").as_py() == len(table):
+        return table
+    return table.take(pa.array(*winning([table])))
 
 
-def conformed(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The table with exactly the schema's columns; what it lacks is null."""
-    columns = [
-        table[field.name].cast(field.type)
-        if field.name in table.schema.names
-        else pa.nulls(len(table), field.type)
-        for field in schema
-    ]
-    return pa.Table.from_arrays(columns, schema=schema)
+def winning(tables: Sequence[pa.Table]) -> list[np.ndarray]:
+    """The positions, in each table, of the rows that `winners` takes from all of them together.
 
-
-def under_plan(table: pa.Table, planned: Mapping[str, str], budget: int) -> pa.Table:
-    """Rows of planned runs that ended by themselves, told under the budget planned now.
-
-    Such a run did not depend on its budget, and a gap that is a share of the budget must mean
-    the same for all runs of a sweep.
+    Needs the columns run_id, status and written, of which the last may be null or missing.
     """
-    ids, statuses, configs = (table[c].to_pylist() for c in ("run_id", "status", "config"))
-    budgets = table["budget"].to_pylist()
-    told = [
-        i in planned and s in ("decided", "diverged") for i, s in zip(ids, statuses, strict=True)
-    ]
-    new = {
-        "budget": [budget if now else old for now, old in zip(told, budgets, strict=True)],
-        "config": [
-            planned[run_id] if now else old
-            for now, run_id, old in zip(told, ids, configs, strict=True)
-        ],
-    }
-    for name, values in new.items():
-        position = table.schema.get_field_index(name)
-        field = table.schema.field(name)
-        table = table.set_column(position, field, pa.array(values, field.type))
-    return table
+    if not tables:
+        return []
+    keys = joined([table.select([c for c in KEYS if c in table.column_names]) for table in tables])
+    keys = conformed(keys, pa.schema(list(KEYS.items())))
+    runs = keys["run_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    valid = pc.not_equal(keys["status"], "failed").fill_null(True).to_numpy()
+    order = np.lexsort((keys["written"].fill_null(0.0).to_numpy(), valid, runs))
+    last = np.append(np.diff(runs[order]) != 0, True)[: len(order)]
+    best, starts = np.sort(order[last]), np.cumsum([0, *map(len, tables)])
+    return [best[(best >= a) & (best < b)] - a for a, b in itertools.pairwise(starts)]
 
 
-def reclassified(
-    table: pa.Table, rule: phases.Rule, planned: Mapping[str, str], budget: int
+def conformed(
+    table: pa.Table, schema: pa.Schema, instead: Mapping[str, Sequence[Any]] | None = None
 ) -> pa.Table:
-    """The table with `phase` under this rule, for planned runs under the planned budget.
+    """The table with exactly the schema's columns; what it lacks is null.
 
-    A censored run of a smaller budget is thereby undecided. Row thresholds stay: they say what
-    was recorded.
+    Args:
+        instead: columns that replace those of the table.
     """
-    names = ["run_id", *(c for c in phases.CLASSIFY_COLUMNS if c in table.schema.names)]
-    now = replace(rule, budget=budget)
-    labels = [
-        phases.phase_of(row, now if row["run_id"] in planned else rule)
-        for row in table.select(names).to_pylist()
-    ]
-    position = table.schema.get_field_index("phase")
-    return table.set_column(position, "phase", pa.array(labels, pa.string()))
+
+    def column(field: pa.Field) -> pa.Array | pa.ChunkedArray:
+        if instead and field.name in instead:
+            return _array(instead[field.name], field.type)
+        if field.name in table.schema.names:
+            return table[field.name].cast(field.type)
+        return pa.nulls(len(table), field.type)
+
+    return pa.Table.from_arrays([column(field) for field in schema], schema=schema)
+
+
+def told(table: pa.Table, plan: pa.Table, rule: phases.Rule, budget: int) -> pa.Table:
+    """Rows in plan order, those of other runs after them by id, told under plan and rule.
+
+    Planned runs that ended by themselves did not depend on their budget; theirs becomes the
+    planned one, for a gap that is a share of the budget must mean the same for all runs of a
+    sweep. A censored run of a smaller budget is undecided. Row thresholds stay: they say what
+    was recorded.
+
+    Args:
+        plan: run_id and config of the planned runs.
+        budget: the planned one, in steps.
+    """
+    place = pc.index_in(table["run_id"], plan["run_id"].combine_chunks())
+    keys = pa.table({"place": place, "run_id": table["run_id"]})
+    order = pc.sort_indices(keys, [("place", "ascending"), ("run_id", "ascending")])
+    table, place = table.take(order), place.take(order).combine_chunks()
+    planned = place.is_valid()
+    ended = pc.and_(planned, pc.is_in(table["status"], pa.array(["decided", "diverged"])))
+    whole = {
+        "budget": pc.if_else(ended, budget, table["budget"]),
+        "config": pc.if_else(ended, plan["config"].take(place), table["config"]),
+    }
+    for name, column in whole.items():
+        table = table.set_column(table.schema.get_field_index(name), name, column)
+    here = labels(table, replace(rule, budget=budget))
+    phase = pc.if_else(planned, here, labels(table, rule))
+    return table.set_column(table.schema.get_field_index("phase"), "phase", phase)
+
+
+def labels(table: pa.Table, rule: phases.Rule) -> pa.Array:
+    """The phase of every row under a rule."""
+    return pa.array(phases.LABELS).take(pa.array(phases.codes_of(column_of(table), rule)))
+
+
+def column_of(table: pa.Table) -> phases.Column:
+    """The columns of a table of results as `phases.codes_of` asks for them."""
+
+    def column(name: str, place: int | None = None) -> np.ndarray | None:
+        if name not in table.column_names:
+            return None
+        values = table[name]
+        if place is not None:
+            never = values.is_null()
+            step = pc.cast(pc.list_element(values, place), pa.float64()).fill_null(np.inf)
+            return pc.if_else(never, np.nan, step).to_numpy()
+        if name == "status":
+            return values.to_numpy()
+        return values.cast(pa.float64()).fill_null(np.nan).to_numpy()
+
+    return column

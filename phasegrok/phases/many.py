@@ -1,0 +1,113 @@
+"""The rule for the rows of a table, all at once; `decide` says what each combination means."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from phasegrok.errors import InputError
+from phasegrok.phases.rule import LADDER, PHASES, UNDECIDED, Rule, decide, reached
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LABELS = (*PHASES, UNDECIDED)
+
+# A column by its name as floats, NaN for null; `status` as words; None if there is no such column.
+# Of a ladder, with the place on it: inf where it was never crossed, NaN where there is no ladder.
+Column = Callable[..., np.ndarray | None]
+
+
+def classify(frame: pd.DataFrame, rule: Rule | None = None) -> pd.Series:
+    """The phase of every row of a frame, under any rule, without training anything.
+
+    Needs the columns `train_step`, `val_step` (null: never), `steps` and `status`; uses `budget`,
+    `task.label_noise`, the ladders `train_steps`/`val_steps`, and the thresholds for which
+    `train_step`/`val_step` were recorded (`phase.train_accuracy`, `phase.val_accuracy`) if there.
+    A row that cannot answer the rule (a threshold that is not on the ladder, or a run that
+    stopped before this rule's thresholds and its budget) is "undecided".
+    """
+    import pandas as pd
+
+    missing = [c for c in ("train_step", "val_step", "steps", "status") if c not in frame]
+    if missing:
+        raise InputError(f"classify needs the column(s) {', '.join(missing)}; got {list(frame)}")
+
+    def column(name: str, place: int | None = None) -> np.ndarray | None:
+        if name not in frame:
+            return None
+        if place is not None:
+            return np.array([_on_ladder(steps, place) for steps in frame[name].tolist()], float)
+        if name == "status":
+            return frame[name].to_numpy(object)
+        return frame[name].to_numpy(float, na_value=np.nan)
+
+    labels = np.array(LABELS, object)[codes_of(column, rule or Rule())]
+    return pd.Series(labels, index=frame.index, name="phase", dtype="str")
+
+
+def codes_of(column: Column, rule: Rule) -> np.ndarray:
+    """What `phase_of` says of every row of a table, as positions in LABELS: [rows] of integers."""
+    steps, status, noise = column("steps"), column("status"), column("task.label_noise")
+    assert steps is not None and status is not None
+    budget = _budgets(column, steps, rule)
+    train = _crossings(column, "train", rule.train_accuracy, budget)
+    val = _crossings(column, "val", rule.val_accuracy, budget)
+    with np.errstate(invalid="ignore"):  # inf - inf, of runs that crossed neither
+        late = ~(val - train < _gaps(rule, budget))
+    complete = (status == "diverged") | (steps >= budget)
+    noisy = np.zeros(len(steps), bool) if noise is None else noise > 0
+    facts = (np.isfinite(train), np.isfinite(val), late, complete, noisy)
+    unknown = np.isnan(steps) | np.isnan(train) | np.isnan(val) | (status == "failed")
+    decided = _decisions()[sum(fact.astype(int) << bit for bit, fact in enumerate(facts))]
+    return np.where(unknown, LABELS.index(UNDECIDED), decided)
+
+
+@cache
+def _decisions() -> np.ndarray:
+    """What `decide` says in each case; the bits of a position are the facts of `codes_of`."""
+    cases = [[bool(case >> bit & 1) for bit in range(5)] for case in range(32)]
+    return np.array([
+        LABELS.index(decide(0 if fitted else None, int(late) if generalised else None,
+                            gap=1, complete=complete, noisy=noisy))
+        for fitted, generalised, late, complete, noisy in cases
+    ])  # fmt: skip
+
+
+def _budgets(column: Column, steps: np.ndarray, rule: Rule) -> np.ndarray:
+    if rule.budget:
+        return np.full(len(steps), float(rule.budget))
+    own = column("budget")
+    return np.trunc(steps if own is None else np.where(np.isnan(own), steps, own))
+
+
+def _gaps(rule: Rule, budget: np.ndarray) -> np.ndarray:
+    distinct, at = np.unique(np.nan_to_num(budget), return_inverse=True)
+    return np.array([rule.gap_steps(int(steps)) for steps in distinct], float)[at]
+
+
+def _crossings(column: Column, side: str, accuracy: float, budget: np.ndarray) -> np.ndarray:
+    """`_crossing` of every row: inf where there is none, NaN where it is not recorded."""
+    own, recorded = column(f"{side}_step"), column(f"phase.{side}_accuracy")
+    assert own is not None
+    own, step = np.where(np.isnan(own), np.inf, own), np.full(len(own), np.nan)
+    recorded = step if recorded is None else recorded
+    if accuracy in LADDER and not np.all(recorded == accuracy):
+        ladder = column(f"{side}_steps", LADDER.index(accuracy))
+        step = step if ladder is None else ladder
+    step = np.where(np.isnan(step) & np.isnan(recorded), own, step)
+    step = np.where(recorded == accuracy, own, step)
+    return np.where(step > budget, np.inf, step)
+
+
+def _on_ladder(steps: Any, place: int) -> float:
+    """One crossing of a ladder as `codes_of` wants it; the ladder may be a null of any kind."""
+    try:
+        step = steps[place]
+    except TypeError:
+        return math.nan
+    return step if reached(step) else math.inf
