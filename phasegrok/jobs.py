@@ -15,12 +15,13 @@ from typing import Any
 
 import torch
 
+from phasegrok import work
 from phasegrok.answers import Asked, answered_ids
 from phasegrok.cells import Config, Run
-from phasegrok.engine import Mode, Outcome, Pack
+from phasegrok.engine import Mode, Outcome, Pack, fitted
 from phasegrok.errors import InputError
-from phasegrok.plan import device_of
 from phasegrok.rows import result_row, watch
+from phasegrok.sizing import device_of
 from phasegrok.states import Checkpoints
 from phasegrok.store import Store
 from phasegrok.store.files import write_text
@@ -32,6 +33,11 @@ Emit = Callable[[Event], None]
 
 # Seconds between two progress events, so that a bar moves and the pipe stays quiet.
 PROGRESS_S = 0.5
+
+
+def progress_event(phases_ended: Mapping[str, int] | None = None, **counts: float) -> Event:
+    """What a worker reports: runs that ended, by phase, and counts that the driver adds up."""
+    return {"event": "progress", "phases": phases_ended or {}, "run_steps": 0, **counts}
 
 
 @dataclass
@@ -46,21 +52,23 @@ class PackJob:
     news: Counter[str] = field(default_factory=Counter)
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     parts_written: int = 0
-    told: int = 0
+    told: Counter[str] = field(default_factory=Counter)
     token: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
     pack: Pack | None = None
 
     def run(self) -> bool:
         """Train; True if the pack ended, False if it was asked to stop before."""
         self.config = self.store.planned_config()
-        planned = [row for row in self.store.plan() if row["pack_id"] == self.pack_id]
-        planned.sort(key=lambda row: row["lane_order"])
+        planned = self.store.planned(self.pack_id)
         self.checkpoints = Checkpoints(self.store, self.pack_id)
         self.attempt = self.checkpoints.next_attempt()
-        runs = [_run_of(row) for row in planned if row["run_id"] not in self._answered()]
+        ids = [row["run_id"] for row in planned]
+        answered = answered_ids(self.store, Asked.of(self.config), of=ids)
+        runs = [_run_of(row) for row in planned if row["run_id"] not in answered]
         if not runs:
             return True
-        self.mode = _mode(planned[0], self.config)
+        self.mode = fitted(_mode(planned[0], self.config), runs[0])
+        self.work = work.of_run(runs[0].config) or work.Work(0, 0)
         states = self.checkpoints.load(watch(self.config), {run.run_id for run in runs})
         try:
             return self._train_in_memory(runs, states)
@@ -69,9 +77,6 @@ class PackJob:
         except Exception:  # the program itself failed: its unfinished runs are recorded as failed
             self._record_failure(runs, traceback.format_exc())
             return True
-
-    def _answered(self) -> set[str]:
-        return answered_ids(self.store, Asked.of(self.config))
 
     def _train_in_memory(self, runs: Sequence[Run], states: dict[str, Any]) -> bool:
         """Train; when memory runs out, go on from the last evaluation with half the lanes."""
@@ -85,13 +90,13 @@ class PackJob:
                     self._take(self.pack.ended())
                     runs, states = self.pack.unfinished(), states | self.pack.state()
                     self._report()
-                    self.pack, self.told = None, 0
+                    self.pack, self.told = None, Counter()
                 self.mode = replace(self.mode, width=self.mode.width // 2)
                 log.warning("%s: out of memory; going on with %d lanes",
                             self.pack_id, self.mode.width)  # fmt: skip
 
     def _train(self, runs: Sequence[Run], states: dict[str, Any]) -> bool:
-        self.emit({"event": "progress", "phases": {}, "run_steps": 0})
+        self.emit(progress_event())
         pack = self.pack = Pack(runs, self.mode, watch(self.config), states=states)
         flushed = saved = reported = time.monotonic()
         launch = self.config["launch"]
@@ -118,7 +123,7 @@ class PackJob:
     def _tick(self, pack: Pack) -> None:
         """Train to the next evaluation; its wall time is shared by the lanes that held a run."""
         began = time.monotonic()
-        names = [run.run_id for run in pack.unfinished()[: len(pack.active)]]
+        names = [run.run_id for run in pack.running()]
         ended = pack.tick()
         share = (time.monotonic() - began) / max(len(names), 1)
         for name in names:
@@ -166,11 +171,12 @@ class PackJob:
         self.checkpoints.save(pack.state(), self.attempt)
 
     def _report(self) -> None:
-        """Tell the driver what ended and how many run-steps were done since the last report."""
-        done = self.pack.run_steps if self.pack is not None else self.told
+        """Tell the driver what ended and what was done since the last report."""
+        done = Counter(self.pack.counts) if self.pack is not None else self.told
         phases_ended, self.news = dict(self.news), Counter()
-        self.emit({"event": "progress", "phases": phases_ended, "run_steps": done - self.told})
-        self.told = done
+        new, self.told = done - self.told, done
+        flop = self.work.step * new["run_steps"] + self.work.evaluation * new["evaluations"]
+        self.emit(progress_event(phases_ended, **new, flop=flop))
 
     def _record_failure(self, runs: Sequence[Run], error: str) -> None:
         """Every run of the pack that had not ended failed with this error."""

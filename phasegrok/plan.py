@@ -6,31 +6,23 @@ A plan knows nothing of processes or clusters; it can be made, shown and thrown 
 from __future__ import annotations
 
 import json
-import math
-import os
-import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from phasegrok import cells, tasks
+from phasegrok import cells, sizing, tasks, work
 from phasegrok.answers import ANSWER_COLUMNS, Asked, refuse_another_sweep, reusable
 from phasegrok.cells import Config, Run
 from phasegrok.errors import InputError
 from phasegrok.store import Store, kept_path, swept
 
-# Lanes side by side in one program when `train.lanes` is auto. On a CPU a few lanes share the
-# cache; on a GPU many are needed to fill it.
-AUTO_LANES = {"cpu": 8, "cuda": 512}
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-# Compiling costs tens of seconds once per kind of run; below this it does not pay on a CPU.
-COMPILE_FROM_RUN_STEPS = 300_000
-
-# Packs per worker: enough that the workers end together, few enough that lanes stay full.
-PACKS_PER_WORKER = 4
-MOST_RUNS_IN_A_PACK = 1024
+# Where a run stands in plan.parquet.
+PLACE = ("pack_id", "width", "compiled", "lane_order")
 
 
 @dataclass(frozen=True)
@@ -47,6 +39,13 @@ class PackPlan:
         """Run-steps at most, if no run is decided before its budget ends."""
         return sum(run.config["train"]["steps"] for run in self.runs)
 
+    @property
+    def length(self) -> int:
+        """Something that grows with the time it takes: its arithmetic or, if that is not known,
+        its run-steps. Packs are begun longest first, so that workers end together."""
+        known = work.of_run(self.runs[0].config)
+        return self.run_steps * (known.step if known else 1)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -57,7 +56,7 @@ class Plan:
     runs: tuple[Run, ...]
     packs: tuple[PackPlan, ...]
     done: int
-    reused: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
+    reused: Mapping[str, pa.Table] = field(default_factory=dict)
     # Censored runs that a larger budget takes further: from their kept state, or from the start.
     continued: int = 0
     anew: int = 0
@@ -88,16 +87,17 @@ def _plan(config: Config, store: Store) -> Plan:
     if store.exists():
         refuse_another_sweep(store, config)
     asked = Asked.of(config)
-    rows = store.rows(ANSWER_COLUMNS).to_pylist() if store.exists() else []
-    answered = {row["run_id"] for row in rows if asked.answered_by(row)}
+    rows = store.rows(ANSWER_COLUMNS)
+    answered = set(asked.answering(rows)["run_id"].to_pylist())
     missing = [run for run in runs if run.run_id not in answered]
     reused = reusable(config, store, asked, {run.run_id for run in missing})
-    found = {row["run_id"] for rows in reused.values() for row in rows}
+    found = {run_id for table in reused.values() for run_id in table["run_id"].to_pylist()}
     missing = [run for run in missing if run.run_id not in found]
     packs = _packs(missing, config, store)
     done = len(runs) - len(missing) - len(found)
     ids = {run.run_id for run in missing}
-    further = [row for row in rows if row["run_id"] in ids and asked.extends(row)]
+    censored = asked.extending(rows).select(["run_id", "kept_state", "reused_from"])
+    further = [row for row in censored.to_pylist() if row["run_id"] in ids]
     continued = sum(kept_path(store, row) is not None for row in further)
     return Plan(config, store, runs, packs, done, reused, continued, len(further) - continued)
 
@@ -107,7 +107,7 @@ def _plan(config: Config, store: Store) -> Plan:
 
 def _packs(missing: Sequence[Run], config: Config, store: Store) -> tuple[PackPlan, ...]:
     """Missing runs in packs: where a plan already placed a run it stays, the rest get new packs."""
-    old_rows = store.plan() if store.exists() else []
+    old_rows = store.plan(("run_id", *PLACE)) if store.exists() else []
     placed = {row["run_id"]: row for row in old_rows if _stays(row, config)}
     by_pack: dict[str, list[Run]] = {}
     for run in missing:
@@ -119,7 +119,7 @@ def _packs(missing: Sequence[Run], config: Config, store: Store) -> tuple[PackPl
     first_number = max(numbers, default=-1) + 1
     new = [run for run in missing if run.run_id not in placed]
     packs = [*kept, *_new_packs(new, config, first_number)]
-    return tuple(sorted(packs, key=lambda pack: (-pack.run_steps, pack.pack_id)))
+    return tuple(sorted(packs, key=lambda pack: (-pack.length, pack.pack_id)))
 
 
 def _stays(row: Mapping[str, Any], config: Config) -> bool:
@@ -139,64 +139,44 @@ def _kept_pack(pack_id: str, runs: list[Run], placed: Mapping[str, dict[str, Any
 
 
 def _new_packs(runs: Sequence[Run], config: Config, first_number: int) -> list[PackPlan]:
-    groups: dict[str, list[Run]] = {}
+    compiled = sizing.compiles(config, runs)
+    packs: list[PackPlan] = []
+    for groups in _programs(runs):
+        width = sizing.lanes(config, groups, compiled)
+        cut = [piece for group in groups
+               for piece in sizing.pieces(group, len(runs), width, config)]  # fmt: skip
+        # The same for all, so that one compilation serves all: idle lanes cost less than another.
+        width = min(width, max(map(len, cut)))
+        number = first_number + len(packs)
+        packs += [PackPlan(f"p{number + i:04d}", width, compiled, tuple(piece))
+                  for i, piece in enumerate(cut)]  # fmt: skip
+    return packs
+
+
+def _programs(runs: Sequence[Run]) -> list[list[list[Run]]]:
+    """Runs by the program that trains them, and therein by the size of their training set."""
+    found: dict[str, dict[int, list[Run]]] = {}
+    key = cells.per_branch(_key)
     for run in runs:
-        groups.setdefault(pack_key(run), []).append(run)
-    width = lanes(config)
-    compiled = compiles(config, sum(run.config["train"]["steps"] for run in runs))
-    size = _pack_size(len(runs), width, config)
-    chunks = [group[i : i + size] for group in groups.values() for i in range(0, len(group), size)]
-    return [
-        PackPlan(f"p{first_number + i:04d}", min(width, len(chunk)), compiled, tuple(chunk))
-        for i, chunk in enumerate(chunks)
-    ]
+        program, train_size = key(*_sections(run))
+        found.setdefault(program, {}).setdefault(train_size, []).append(run)
+    return [list(groups.values()) for groups in found.values()]
 
 
-def pack_key(run: Run) -> str:
-    """Runs with equal keys have equal tensor shapes throughout and can train side by side."""
-    shared = cells.shared_part(run.config)
-    return json.dumps([shared, tasks.train_size(run.config["task"])], sort_keys=True)
+def pack_key(run: Run) -> tuple[str, int]:
+    """Runs with equal keys have equal tensor shapes throughout and can train side by side: the
+    program that trains them, and the size of their training set."""
+    return _key(*_sections(run))
 
 
-def lanes(config: Config) -> int:
-    """`train.lanes`, or how many suit the device."""
-    asked = config["train"]["lanes"]
-    return AUTO_LANES[device_of(config)] if asked == "auto" else asked
+def _sections(run: Run) -> list[Config]:
+    return [run.config[name] for name in cells.SECTIONS]
 
 
-def device_of(config: Config) -> str:
-    """`launch.device`; auto is a GPU if the machine shows one. torch is not needed to tell."""
-    asked = config["launch"].get("device", "auto")
-    if asked != "auto":
-        return asked
-    return "cuda" if any(Path("/dev").glob("nvidia[0-9]*")) else "cpu"
-
-
-def compiles(config: Config, run_steps: int) -> bool:
-    """`train.compile`; auto compiles where it pays and a C++ compiler is there."""
-    asked = config["train"]["compile"]
-    if not config["train"].get("vectorise", True):
-        return False
-    if asked == "auto":
-        return run_steps >= COMPILE_FROM_RUN_STEPS and has_compiler()
-    return asked
-
-
-def has_compiler() -> bool:
-    return any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++"))
-
-
-def _pack_size(run_count: int, width: int, config: Config) -> int:
-    share = math.ceil(run_count / (workers(config) * PACKS_PER_WORKER))
-    return min(max(math.ceil(share / width), 1) * width, MOST_RUNS_IN_A_PACK)
-
-
-def workers(config: Config, gpus: int = 0) -> int:
-    """Worker processes of a local launch: one per GPU or core unless told, never two on a GPU."""
-    asked = config["launch"].get("workers", 1)
-    if asked == "auto":
-        return gpus or max(len(os.sched_getaffinity(0)), 1)
-    return min(asked, gpus) if gpus else asked
+def _key(*sections: Config) -> tuple[str, int]:
+    config: Config = dict(zip(cells.SECTIONS, sections, strict=True))
+    shared = json.dumps(cells.shared_part(config), sort_keys=True)
+    return shared, tasks.train_size(config["task"])
 
 
 # ------------------------------------------------------------------------------ writing, showing
@@ -206,41 +186,34 @@ def _write(planned: Plan) -> None:
     store, config = planned.store, planned.config
     store.path.mkdir(parents=True, exist_ok=True)
     store.write_config(config)
-    for source, rows in planned.reused.items():
-        copies = [
-            {**row, **_swept_values(row, config), "sweep": config["sweep"]["name"],
-             "reused_from": row["reused_from"] or source}
-            for row in rows
-        ]  # fmt: skip
-        store.write_part(f"reused-{uuid.uuid4().hex[:8]}", copies, config)
+    for source, table in planned.reused.items():
+        # Of another sweep, maybe over other keys.
+        runs = [json.loads(text) for text in table["config"].to_pylist()]
+        ours = {key: [cells.lookup(run, key) for run in runs] for key in swept(config)}
+        ours["sweep"] = [config["sweep"]["name"]] * len(table)
+        ours["reused_from"] = [first or source for first in table["reused_from"].to_pylist()]
+        store.write_part(f"reused-{uuid.uuid4().hex[:8]}", table, config, ours)
     store.write_plan(_plan_rows(planned), config)
-
-
-def _swept_values(row: Mapping[str, Any], config: Config) -> dict[str, Any]:
-    """This sweep's swept keys of a row that comes from a sweep over other keys."""
-    run = json.loads(row["config"])
-    return {key: cells.lookup(run, key) for key in swept(config)}
 
 
 def _plan_rows(planned: Plan) -> list[dict[str, Any]]:
     """Rows of plan.parquet: this plan's runs, each where this or an earlier plan placed it."""
-    before = {row["run_id"]: row for row in planned.store.plan()}
+    before = {row["run_id"]: row for row in planned.store.plan(("run_id", *PLACE))}
     now = {
         run.run_id: {"pack_id": p.pack_id, "width": p.width, "compiled": p.compiled,
                      "lane_order": place}
         for p in planned.packs
         for place, run in enumerate(p.runs)
     }  # fmt: skip
-    nowhere = dict.fromkeys(("pack_id", "width", "compiled", "lane_order"))
-    rows = []
+    nowhere, text, rows = dict.fromkeys(PLACE), cells.as_json(), []
     for run in planned.runs:
         place = before.get(run.run_id, nowhere)
         if run.run_id in now and now[run.run_id]["pack_id"] != place["pack_id"]:
             place = now[run.run_id]
-        where = {key: place[key] for key in nowhere}
+        where = {key: place[key] for key in PLACE}
         index = {f"index.{name}": position for name, position in run.index.items()}
         row = {"run_id": run.run_id, "seed": run.seed, **run.cell, **index, **where}
-        rows.append(row | {"config": json.dumps(run.config, sort_keys=True)})
+        rows.append(row | {"config": text(run.config)})
     return rows
 
 
@@ -262,14 +235,30 @@ def describe(planned: Plan) -> str:
     if planned.packs:
         widths = sorted({pack.width for pack in planned.packs})
         steps = sum(pack.run_steps for pack in planned.packs)
-        how = "compiled" if any(p.compiled for p in planned.packs) else "eager"
         lanes_text = " to ".join(map(str, dict.fromkeys((widths[0], widths[-1]))))
         lines.append(
             f"{len(planned.packs)} packs of {lanes_text} lanes, at most {steps:,} run-steps; "
-            f"{config['launch']['name']} on {device_of(config)}, {how}"
+            f"{config['launch']['name']} on {sizing.device_of(config)}"
         )
+        lines.append(_compiling_line(planned))
     lines.append(f"out: {planned.store.path}")
     return "\n".join(lines)
+
+
+def _compiling_line(planned: Plan) -> str:
+    """How it will run, and why, where `train.compile` leaves that open."""
+    config, device = planned.config, sizing.device_of(planned.config)
+    if any(pack.compiled for pack in planned.packs):
+        return "compiled: tens of seconds at first, cached for later"
+    if not config["train"].get("vectorise", True):
+        return "eager, one lane after another: train.vectorise=false"
+    if not sizing.has_compiler(device):
+        needed = "C++ compiler (g++)" if device == "cpu" else "C++ compiler (g++) or no triton"
+        return f"eager: there is no {needed} here; compiled, it would be several times faster"
+    why = (
+        "" if config["train"]["compile"] is False else ", since so few run-steps do not pay for it"
+    )
+    return f"eager: not compiled{why} (train.compile=true compiles)"
 
 
 def _axes_line(config: Config) -> str:

@@ -22,7 +22,7 @@ class Progress:
         self.stream = stream or sys.stderr
         self.total = total
         self.phases: Counter[str] = Counter()
-        self.run_steps = 0
+        self.counts: Counter[str] = Counter()
         self.began = time.monotonic()
         self._heard = False
         self._ended: float | None = None
@@ -36,12 +36,16 @@ class Progress:
     def done(self) -> int:
         return self.phases.total()
 
+    @property
+    def run_steps(self) -> int:
+        return self.counts["run_steps"]
+
     def take(self, event: Event) -> None:
         """Count what one progress event reports; the first one starts the clock of the rate."""
         if not self._heard:
             self._heard, self.began = True, time.monotonic()
         self.phases.update(event["phases"])
-        self.run_steps += event["run_steps"]
+        self.counts.update({k: v for k, v in event.items() if k not in ("event", "phases")})
         if self._bar is not None:
             self._bar.n = self.done
             self._bar.set_postfix_str(self._state(), refresh=True)
@@ -58,6 +62,22 @@ class Progress:
     def rate(self) -> float:
         """Run-steps per second since training began."""
         return self.run_steps / max(self.seconds(), 1e-9)
+
+    def speed(self) -> str:
+        """What the training reached: run-steps/s and, where they are known, the share of the peak
+        of matrix products that was measured beforehand, and how full the lanes were."""
+        done = self.counts
+        words = f"{self.run_steps:,} run-steps in {self.seconds():,.0f} s, "
+        words += f"{self.rate():,.0f} run-steps/s"
+        if done["flop"] and done["peak"]:
+            rate = done["flop"] / max(self.seconds(), 1e-9)
+            words += f"; {rate / 1e9:,.0f} GFLOP/s, {rate / done['peak']:.0%} of the matmul peak"
+        if done["lane_steps"]:
+            words += f"; lanes {done['run_steps'] / done['lane_steps']:.0%} full"
+        if done["waited.lane_steps"]:
+            waited = done["waited.run_steps"] / done["waited.lane_steps"]
+            words += f", {waited:.0%} while runs waited"
+        return words
 
     def seconds(self) -> float:
         """Seconds from the beginning of training until now, or until it ended."""

@@ -18,13 +18,13 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
-from phasegrok import phases
+from phasegrok import phases, sizing
 from phasegrok.cells import Run
-from phasegrok.engine import Given, Mode, Pack, cpu_numerics, outcomes
+from phasegrok.engine import Given, Mode, Pack, cpu_numerics, fitted, matmul_peak, outcomes
 from phasegrok.errors import FAILED, OK, InputError
-from phasegrok.jobs import Emit, Event, PackJob
+from phasegrok.jobs import Emit, Event, PackJob, progress_event
 from phasegrok.plan import pack_key
 from phasegrok.rows import result_row, watch
 from phasegrok.store import Store
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 def train(
     runs: Sequence[Run],
     *,
-    lanes: int = 8,
-    compiled: bool = False,
+    lanes: int | Literal["auto"] = "auto",
+    compiled: bool | Literal["auto"] = "auto",
     device: str = "cpu",
     rule: phases.Rule | None = None,
     stop_when_decided: bool = True,
@@ -50,8 +50,10 @@ def train(
 
     Args:
         runs: of `phasegrok.runs`; runs of unequal shapes train one group after another.
-        lanes: how many train side by side in one program.
-        compiled: torch.compile instead of eager vmap; pays from about 1e5 run-steps.
+        lanes: how many train side by side in one program; auto: as many as suit the device.
+        compiled: torch.compile instead of eager vmap, which costs tens of seconds for each shape;
+            auto: where that pays. The lanes of a row and whether it was compiled are its columns.
+        device: cpu, cuda, or auto: cuda if there is one.
         rule: thresholds, gap and phase; default Liu et al. 2022 with the gap as 0.01 of the budget.
         stop_when_decided: stop a run once it has crossed both thresholds of the rule.
         given: explicit initial parameters, splits, labels or batches, by run_id.
@@ -66,16 +68,19 @@ def train(
     config = {
         "phase": {"train_accuracy": rule.train_accuracy, "val_accuracy": rule.val_accuracy,
                   "gap": rule.gap},
-        "train": {"stop_when_decided": stop_when_decided,
+        "train": {"stop_when_decided": stop_when_decided, "lanes": lanes, "compile": compiled,
                   "curve_points_per_decade": curve_points_per_decade},
+        "launch": {"device": device, "workers": 1},
     }  # fmt: skip
-    groups: dict[str, list[Run]] = {}
+    groups: dict[tuple[str, int], list[Run]] = {}
     for run in runs:
         groups.setdefault(pack_key(run), []).append(run)
     rows: dict[str, dict[str, Any]] = {}
     with cpu_numerics():
         for group in groups.values():
-            mode = Mode(min(lanes, len(group)), compiled, device)
+            is_compiled = sizing.compiles(config, group)
+            width = min(sizing.lanes(config, [group], is_compiled), len(group))
+            mode = fitted(Mode(width, is_compiled, sizing.device_of(config)), group[0])
             pack = Pack(group, mode, watch(config), given=given)
             for outcome in outcomes(pack):
                 if outcome.exception is not None:
@@ -90,11 +95,15 @@ def train(
 def run_packs(store: Store, pack_ids: Callable[[], str | None], emit: Emit,
               stopping: Callable[[], bool]) -> None:  # fmt: skip
     """Train packs until there is no next one or a stop is asked for."""
+    peak = None
     with cpu_numerics():
         while not stopping():
             pack_id = pack_ids()
             if pack_id is None:
                 return
+            if peak is None:
+                peak = matmul_peak(sizing.device_of(store.planned_config()))
+                emit(progress_event(peak=peak))
             ended = PackJob(store, pack_id, emit, stopping).run()
             emit({"event": "pack", "pack_id": pack_id, "ended": ended})
 

@@ -25,9 +25,9 @@ def trained(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> tuple[int,
         enter(pack, lane, run)  # type: ignore[arg-type]
 
     def ticking(pack: engine.Pack) -> list:
-        before = pack.run_steps
+        before = pack.counts["run_steps"]
         outcomes = tick(pack)
-        steps.value += pack.run_steps - before
+        steps.value += pack.counts["run_steps"] - before
         return outcomes
 
     with monkeypatch.context() as patch:

@@ -26,7 +26,19 @@ PACKAGE = ROOT / "phasegrok"
 ORDER: list[str] = [
     *("errors", "options", "cells", "phases", "streams"),
     *("tasks", "models", "losses", "optim", "observables"),
-    *("engine", "store", "answers", "plan", "states", "rows", "jobs", "worker", "replay"),
+    *(
+        "engine",
+        "store",
+        "answers",
+        "work",
+        "sizing",
+        "plan",
+        "states",
+        "rows",
+        "jobs",
+        "worker",
+        "replay",
+    ),
     *("diagram", "report", "refine", "progress", "launch"),
     *("_paths", "config", "show", "sweep", "__main__"),
 ]

@@ -40,28 +40,37 @@ def test_cross_entropy_is_torchs_and_keeps_its_digits_when_scores_are_large(case
     assert small.item() == pytest.approx(4.54e-5, rel=0.01)
 
 
-def test_the_answer_to_classes_is_the_largest_output(case):
+def test_the_answer_to_classes_is_the_first_of_the_largest_outputs(case):
     outputs, _, _ = case
-    for name in losses.NAMES:
-        assert torch.equal(losses.predictions(name, outputs, None), outputs.argmax(dim=1))
+    for given in (outputs, outputs.round(), torch.zeros_like(outputs)):
+        for label in range(5):
+            labels = torch.full((11,), label)
+            assert torch.equal(losses.correct(given, labels, None), given.argmax(dim=1) == label)
+
+
+def test_nan_is_no_answer_and_an_infinite_output_is_one():
+    outputs = torch.tensor([[0.0, torch.nan], [torch.nan, torch.nan], [0.0, torch.inf]])
+    assert losses.correct(outputs, torch.tensor([0, 0, 1]), None).tolist() == [False, False, True]
+    assert losses.correct(outputs, torch.tensor([1, 1, 0]), None).tolist() == [False] * 3
 
 
 def test_the_answer_to_vectors_is_the_nearest_row_of_the_codebook(case):
     outputs, _, codebook = case
-    expected = [
+    expected = torch.tensor([
         min(range(7), key=lambda k: ((output - codebook[k]) ** 2).sum().item())
         for output in outputs
-    ]
-    assert losses.predictions("mse", outputs, codebook).tolist() == expected
-    exact = losses.predictions("mse", codebook + 0.01, codebook)
-    assert exact.tolist() == list(range(7)) and exact.dtype == torch.int64
+    ])  # fmt: skip
+    for label in range(7):
+        right = losses.correct(outputs, torch.full((11,), label), codebook)
+        assert torch.equal(right, expected == label)
+    assert losses.correct(codebook + 0.01, torch.arange(7), codebook).all()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 def test_a_float64_codebook_serves_either_precision(case, dtype):
     outputs, labels, codebook = case
     assert losses.per_example("mse", outputs.to(dtype), labels, codebook).dtype == dtype
-    assert losses.predictions("mse", outputs.to(dtype), codebook).shape == (11,)
+    assert losses.correct(outputs.to(dtype), labels, codebook).shape == (11,)
 
 
 @pytest.mark.parametrize("name, vectors", [("mse", False), ("mse", True), ("cross_entropy", False)])
@@ -72,12 +81,12 @@ def test_lanes_with_their_own_labels_and_codebooks_are_as_each_alone(case, name,
     books = torch.stack([codebook, codebook.flip(0)]) if vectors else None
     in_dims = (0, 0, 0 if vectors else None)
     lost = vmap(lambda o, y, c: losses.per_example(name, o, y, c), in_dims)(lanes, targets, books)
-    read = vmap(lambda o, _, c: losses.predictions(name, o, c), in_dims)(lanes, targets, books)
+    read = vmap(losses.correct, in_dims)(lanes, targets, books)
     for lane in range(2):
         book = None if books is None else books[lane]
         alone = losses.per_example(name, lanes[lane], targets[lane], book)
         torch.testing.assert_close(lost[lane], alone, rtol=1e-14, atol=1e-14)
-        assert torch.equal(read[lane], losses.predictions(name, lanes[lane], book))
+        assert torch.equal(read[lane], losses.correct(lanes[lane], targets[lane], book))
 
 
 def test_what_cannot_be_minimised_is_refused(case):

@@ -42,10 +42,10 @@ def counted(monkeypatch: pytest.MonkeyPatch):
     tick = Pack.tick
 
     def ticking(pack: Pack) -> list:
-        before = pack.run_steps
+        before = pack.counts["run_steps"]
         outcomes = tick(pack)
         with total.get_lock():
-            total.value += pack.run_steps - before
+            total.value += pack.counts["run_steps"] - before
         return outcomes
 
     monkeypatch.setattr(Pack, "tick", ticking)

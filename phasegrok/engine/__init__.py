@@ -6,8 +6,10 @@ Needs torch alone.
 """
 
 from phasegrok.engine.lanes import Mode
+from phasegrok.engine.memory import fitted
 from phasegrok.engine.numerics import cpu_numerics
 from phasegrok.engine.pack import Outcome, Pack, outcomes
+from phasegrok.engine.peak import matmul_peak
 from phasegrok.engine.prepare import Given, Prepared, prepare
 from phasegrok.engine.record import CURVE, Watch
 
@@ -20,6 +22,8 @@ __all__ = [
     "Prepared",
     "Watch",
     "cpu_numerics",
+    "fitted",
+    "matmul_peak",
     "outcomes",
     "prepare",
 ]

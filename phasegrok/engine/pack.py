@@ -8,7 +8,7 @@ lane was refilled or the pack resumed.
 from __future__ import annotations
 
 import traceback
-from collections import deque
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +18,7 @@ from torch import Tensor
 from phasegrok.cells import Run
 from phasegrok.engine.lanes import Lanes, Mode
 from phasegrok.engine.prepare import Given, Prepared, prepare
+from phasegrok.engine.queue import Queue
 from phasegrok.engine.record import Record, Watch, on_curve
 
 STOP_REASONS = {
@@ -52,12 +53,11 @@ class Pack:
     """Trains runs that share a program; `tick` goes from one evaluation to the next.
 
     Attributes:
-        run_steps: updates done so far, summed over runs. evaluations: likewise.
-        lane_steps: what run_steps would be had every lane held a run throughout, counted until no
-            run was waiting; `held_steps` are those of them in which it did.
+        counts: the `run_steps` and `evaluations` of all runs so far, and the `lane_steps`, those
+            of empty lanes included; `waited.*` are those of them while runs waited for a lane.
 
     Args:
-        runs: in the order in which they enter lanes.
+        runs: in the order in which they enter lanes as long as nothing is known of their length.
         given: explicit beginnings by run_id.
         states: where runs were left, by run_id (`Outcome.state` or `state()["lanes"]`).
     """
@@ -74,11 +74,11 @@ class Pack:
         self.mode = mode
         self.watch = watch
         self.eval_every: int = runs[0].config["train"]["eval_every"]
-        self.run_steps = self.evaluations = self.lane_steps = self.held_steps = 0
+        self.counts: Counter[str] = Counter()
         self._given = given or {}
         self._states = states or {}
         # Runs that were under way go first, so that a resumed pack holds what the old one held.
-        self._waiting = deque(sorted(runs, key=lambda run: run.run_id not in self._states))
+        self._waiting = Queue(sorted(runs, key=lambda run: run.run_id not in self._states))
         self._lanes: Lanes | None = None
         self._in_lane: list[Prepared | None] = [None] * mode.width
         self._records: dict[int, Record] = {}
@@ -97,9 +97,13 @@ class Pack:
     def finished(self) -> bool:
         return not self.active and not self._ended
 
+    def running(self) -> list[Run]:
+        """Runs in lanes."""
+        return [self._run_in(lane) for lane in self.active]
+
     def unfinished(self) -> list[Run]:
         """Runs in lanes and runs waiting."""
-        return [self._run_in(lane) for lane in self.active] + list(self._waiting)
+        return self.running() + list(self._waiting)
 
     def tick(self) -> list[Outcome]:
         """Train to the next evaluation; return the runs that ended. New runs take their lanes."""
@@ -122,12 +126,11 @@ class Pack:
         return {self._run_in(lane).run_id: self._state_of(lane) for lane in self.active}
 
     def _count(self, steps: int) -> None:
-        held = steps * len(self.active)
-        self.run_steps += held
-        self.evaluations += len(self.active)
+        held = len(self.active)
+        done = {"run_steps": steps * held, "lane_steps": steps * self.mode.width}
+        self.counts.update(done, evaluations=held)
         if self._waiting:
-            self.held_steps += held
-            self.lane_steps += steps * self.mode.width
+            self.counts.update({f"waited.{name}": count for name, count in done.items()})
 
     # ------------------------------------------------------------------------------- evaluation
 
@@ -156,6 +159,7 @@ class Pack:
         prepared, record = self._prepared_in(lane), self._records[lane]
         status = self._status(record, self._steps[lane], prepared.budget)
         if status is not None:
+            self._waiting.learn(prepared.run, self._steps[lane])
             row = record.outcome() | {"budget": prepared.budget}
             self._ended.append(Outcome(prepared.run, status, row, self._state_of(lane)))
             self._in_lane[lane] = None
@@ -174,7 +178,7 @@ class Pack:
         """Give every free lane the next waiting run that can be prepared."""
         for lane in range(self.mode.width):
             while self._in_lane[lane] is None and self._waiting:
-                self._enter(lane, self._waiting.popleft())
+                self._enter(lane, self._waiting.next())
 
     def _enter(self, lane: int, run: Run) -> None:
         try:

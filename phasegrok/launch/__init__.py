@@ -15,8 +15,9 @@ from phasegrok import phases
 from phasegrok.answers import Asked, answered_ids
 from phasegrok.errors import FAILED, INTERRUPTED, OK
 from phasegrok.launch.local import Pool, WorkerLost, visible_gpus
-from phasegrok.plan import Plan, device_of, workers
+from phasegrok.plan import Plan
 from phasegrok.progress import Progress
+from phasegrok.sizing import device_of, workers
 from phasegrok.store import Store, load
 
 Event = dict[str, Any]
@@ -67,7 +68,7 @@ def unanswered(planned: Plan) -> int:
 def collect(store: Store) -> list[dict[str, Any]]:
     """Compact all parts and draw the diagram; the status and phase of every planned run."""
     table = store.compact()
-    asked = {row["run_id"] for row in store.plan()}
+    asked = {row["run_id"] for row in store.plan(["run_id"])}
     rows = table.select(["run_id", "status", "phase"]).to_pylist()
     rows = [row for row in rows if row["run_id"] in asked]
     if rows:
@@ -147,10 +148,7 @@ def _print_summary(planned: Plan, rows: Sequence[dict[str, Any]], progress: Prog
     parts += [f"failed {failed}"] * bool(failed)
     print(f"{counts.total()} of {len(planned.runs)} runs: {', '.join(parts) or 'none yet'}")
     if progress.run_steps:
-        print(
-            f"{progress.run_steps:,} run-steps in {progress.seconds():,.0f} s, "
-            f"{progress.rate():,.0f} run-steps/s"
-        )
+        print(progress.speed())
     store = planned.store
     names = ["results.parquet", "phase_diagram.png", "phase_diagram.pdf", "phase_diagram.svg"]
     written = [str(store.path / name) for name in names if (store.path / name).exists()]

@@ -9,10 +9,11 @@ in the run's dtype, and gives [n, outputs]. This module does not import torch un
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from phasegrok import options
 from phasegrok.models import own
@@ -23,6 +24,17 @@ if TYPE_CHECKING:
 
 Model = Mapping[str, Any]
 Values = Mapping[str, Any]
+Sizes = Mapping[str, int]
+
+
+class Products(NamedTuple):
+    """Multiply-adds of the matrix products of one forward pass, per example.
+
+    `on_data` are those among `all` whose input is the data itself: no gradient goes there.
+    """
+
+    all: int
+    on_data: int = 0
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,8 @@ class Kind:
     options: Mapping[str, Option]
     parts: Callable[[Values], tuple[str, ...]]
     """The top-level attributes that hold parameters, given a value for every option."""
+    products: Callable[[Values, Sizes], Products]
+    """The work of its matrix products, given a value for every option and the task's sizes."""
     reads: Literal["pairs", "vectors"] = "pairs"
     faults: Callable[[Values], list[str]] = lambda values: []
     """What two options together can get wrong."""
@@ -56,6 +70,45 @@ def _mlp_unread(values: Values) -> dict[str, str]:
     return {} if learned else dict.fromkeys(("embedding_dim", "shared"), "model.embedding=learned")
 
 
+def _mlp_products(values: Values, sizes: Sizes) -> Products:
+    width, depth = values["width"], values["depth"]
+    if values["embedding"] == "learned":
+        joined = values["embedding_dim"] * (2 if values["combine"] == "concat" else 1)
+        widths = [joined] + [width] * depth + [sizes["outputs"]]
+    else:
+        widths = [width] * depth + [sizes["outputs"]]
+    return Products(_dense(widths))
+
+
+def _dense(widths: Sequence[int]) -> int:
+    """Multiply-adds of fully connected layers of these widths."""
+    return sum(m * n for m, n in pairwise(widths))
+
+
+def _toy_products(values: Values, sizes: Sizes) -> Products:
+    dim, width = values["embedding_dim"], values["width"]
+    matrices = values["embedding"] == "matrix"
+    dense = _dense([dim**2 if matrices else dim, width, width, sizes["outputs"]])
+    return Products(dense + (dim**3 if matrices else 0))
+
+
+def _transformer_products(values: Values, sizes: Sizes) -> Products:
+    tokens = 4 if values["tokens"] == "power" else 3
+    width, total = values["width"], 0
+    for block in range(values["blocks"]):
+        asking = 1 if block == values["blocks"] - 1 else tokens
+        total += 2 * (asking + tokens) * width**2  # query, out; key, value
+        total += 2 * asking * tokens * width  # scores and what they mix
+        total += 2 * asking * width * values["mlp_width"]
+    return Products(total + width * sizes["outputs"])
+
+
+def _vector_mlp_products(values: Values, sizes: Sizes) -> Products:
+    width, features = values["width"], sizes["features"]
+    widths = [features] + [width] * values["depth"] + [sizes["outputs"]]
+    return Products(_dense(widths), on_data=features * width)
+
+
 def _transformer_parts(values: Values) -> tuple[str, ...]:
     learned = ("positions",) if values["positions"] == "learned" else ()
     return ("embedding", *learned, "blocks", "readout")
@@ -74,6 +127,7 @@ KINDS: dict[str, Kind] = {
         "QuadraticMLP",
         {"width": integer(1, default=128)},
         lambda values: ("left", "right", "readout"),
+        lambda values, sizes: Products(values["width"] * sizes["outputs"]),
     ),
     "mlp": Kind(
         "mlp",
@@ -89,6 +143,7 @@ KINDS: dict[str, Kind] = {
             "bias": flag(default=True),
         },
         _mlp_parts,
+        _mlp_products,
         unread=_mlp_unread,
     ),
     "liu2022_toy": Kind(
@@ -101,6 +156,7 @@ KINDS: dict[str, Kind] = {
             "width": integer(1, default=200),
         },
         lambda values: ("embedding", "decoder"),
+        _toy_products,
     ),
     "transformer": Kind(
         "transformer",
@@ -117,6 +173,7 @@ KINDS: dict[str, Kind] = {
             "init": choice("power", "nanda", default="power"),
         },
         _transformer_parts,
+        _transformer_products,
         faults=_transformer_faults,
     ),
     "vector_mlp": Kind(
@@ -129,6 +186,7 @@ KINDS: dict[str, Kind] = {
             "bias": flag(default=True),
         },
         lambda values: ("hidden", "readout"),
+        _vector_mlp_products,
         reads="vectors",
     ),
 }
@@ -138,7 +196,7 @@ COMMON = {"name": options.text(), "init_scale": POSITIVE}
 """The keys that every model has."""
 
 
-def build(model: Model, sizes: Mapping[str, int]) -> nn.Module:
+def build(model: Model, sizes: Sizes) -> nn.Module:
     """A freshly initialised network, drawn from torch's global generator as it stands.
 
     Args:
@@ -165,6 +223,16 @@ def parts(model: Model) -> tuple[str, ...]:
     """
     kind = KINDS.get(model["name"])
     return kind.parts(options.filled(model, kind.options)) if kind else ()
+
+
+def products(model: Model, sizes: Sizes) -> Products | None:
+    """The work of the network's matrix products; None for a user's own module.
+
+    Args:
+        sizes: those of the task (`Dataset.sizes`).
+    """
+    kind = KINDS.get(model["name"])
+    return kind.products(options.filled(model, kind.options), sizes) if kind else None
 
 
 def reads(model: Model) -> str | None:

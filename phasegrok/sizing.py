@@ -1,0 +1,126 @@
+"""How runs will be trained: on which device, compiled or not, in how many lanes, packs and workers.
+
+Everything here is decided once, when a sweep is planned, and without torch.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import os
+import shutil
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from phasegrok import work
+from phasegrok.cells import Config, Run
+
+# Packs per worker: enough that the workers end together, few enough that lanes stay full.
+PACKS_PER_WORKER = 4
+MOST_RUNS_IN_A_PACK = 1024
+
+# On a GPU as many lanes as are worth having; how many fit into its memory the worker finds out.
+GPU_LANES = 512
+
+# On a CPU a program's call costs about 0.1 ms besides its arithmetic, so lanes are added until a
+# step of all lanes is about 1 ms of arithmetic; more would only crowd the cache.
+CPU_FLOP_PER_CALL = 8e7
+MOST_CPU_LANES = 16
+UNKNOWN_FLOP = 1e7  # what a step of a user's own network is taken for
+
+# Runs that pass through a lane before the lanes of a pack run empty, at least.
+RUNS_PER_LANE = 4
+
+# What compiling saves of a run-step on a CPU, and what it must save of a worker's time to be worth
+# its tens of seconds: eager, a core does 2,200 run-steps/s of 4.7 MFLOP and 12 of 1.4 GFLOP;
+# compiled, 9,000 and 68 (torch 2.13). On a GPU arithmetic is cheaper by far more than tenfold.
+SAVED_S = 1e-4
+SAVED_S_PER_FLOP = {"cpu": 5e-11, "cuda": 1e-12}
+WORTH_COMPILING_S = 60.0
+
+
+def device_of(config: Config) -> str:
+    """`launch.device`; auto is a GPU if the machine shows one. torch is not needed to tell."""
+    asked = config["launch"].get("device", "auto")
+    if asked != "auto":
+        return asked
+    return "cuda" if any(Path("/dev").glob("nvidia[0-9]*")) else "cpu"
+
+
+# --------------------------------------------------------------------------------------- compiling
+
+
+def compiles(config: Config, runs: Sequence[Run]) -> bool:
+    """`train.compile`; auto compiles where that pays. Never without a compiler."""
+    asked = config["train"]["compile"]
+    vectorised = all(run.config["train"].get("vectorise", True) for run in runs[:1])
+    if not runs or not vectorised or not has_compiler(device_of(config)):
+        return False
+    return compiling_pays(config, runs) if asked == "auto" else asked
+
+
+def compiling_pays(config: Config, runs: Sequence[Run]) -> bool:
+    """Whether compiling saves a worker more than it costs, if no run ends before its budget."""
+    per_flop = SAVED_S_PER_FLOP[device_of(config)]
+    known = work.of_run(runs[0].config)
+    saved_s = SAVED_S + per_flop * (known.step if known else UNKNOWN_FLOP)
+    run_steps = sum(run.config["train"]["steps"] for run in runs)
+    return saved_s * run_steps / workers(config) >= WORTH_COMPILING_S
+
+
+def has_compiler(device: str) -> bool:
+    """What torch.compile needs: a C++ compiler, and on a GPU triton."""
+    found = shutil.which(os.environ.get("CXX") or "g++") is not None
+    return found and (device == "cpu" or importlib.util.find_spec("triton") is not None)
+
+
+# ------------------------------------------------------------------------------- lanes and packs
+
+
+def lanes(config: Config, groups: Sequence[Sequence[Run]], compiled: bool) -> int:
+    """`train.lanes`, or how many suit the device.
+
+    Args:
+        groups: runs that share a program, each group of one size of the training set.
+    """
+    asked = config["train"]["lanes"]
+    if asked != "auto":
+        return asked
+    if device_of(config) == "cuda":
+        return GPU_LANES
+    known = max(
+        (work.of_run(group[0].config) for group in groups), key=lambda w: w.step if w else 0
+    )
+    suited = min(CPU_FLOP_PER_CALL / (known.step if known else UNKNOWN_FLOP), MOST_CPU_LANES)
+    if compiled:  # eager, a call costs so much more that empty lanes matter less than few lanes
+        suited = min(suited, sum(map(len, groups)) / len(groups) / RUNS_PER_LANE)
+    return power_of_2(suited)
+
+
+def power_of_2(number: float) -> int:
+    """The power of two nearest in ratio, at least 1."""
+    return 2 ** max(round(math.log2(max(number, 1e-9))), 0)
+
+
+def pieces(runs: Sequence[Run], total: int, width: int, config: Config) -> list[Sequence[Run]]:
+    """Runs of equal shapes cut into packs of about equal size.
+
+    Args:
+        total: runs of the whole sweep, these among them.
+    """
+    share = math.ceil(total / (workers(config) * PACKS_PER_WORKER))
+    # Never so small that its lanes run empty for most of the time, if that leaves all workers busy.
+    full = min(RUNS_PER_LANE * width, math.ceil(total / workers(config)))
+    size = min(max(share, full, width), MOST_RUNS_IN_A_PACK)
+    count = math.ceil(len(runs) / size)
+    cuts = [len(runs) * i // count for i in range(count + 1)]
+    return [runs[low:high] for low, high in pairwise(cuts)]
+
+
+def workers(config: Config, gpus: int = 0) -> int:
+    """Worker processes of a local launch: one per GPU or core unless told, never two on a GPU."""
+    asked = config["launch"].get("workers", 1)
+    if asked == "auto":
+        return gpus or max(len(os.sched_getaffinity(0)), 1)
+    return min(asked, gpus) if gpus else asked
