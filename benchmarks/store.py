@@ -37,7 +37,7 @@ AXES = ("task.train_fraction", "optim.weight_decay")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--runs", type=int, default=100_000, help="of the sweep that is planned")
     parser.add_argument("--rows", type=int, default=1_000_000, help="of the store looked at")
     parser.add_argument("--record", action="store_true", help="keep the table as JSON")

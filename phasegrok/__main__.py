@@ -93,7 +93,7 @@ def _plot(options: argparse.Namespace) -> int:
     from phasegrok.store import Store
 
     store = Store(options.directory)
-    config, rows = store.config(), store.collected()
+    config, rows = store.config(), store.collected(curves=False)
     if len(rows) == 0:
         raise InputError(f"{options.directory} holds no finished run yet")
     frame = rows.to_pandas()
