@@ -129,6 +129,7 @@ def _stays(row: Mapping[str, Any], config: Config) -> bool:
         row["pack_id"] is not None
         and (train["lanes"] == "auto" or row["width"] <= train["lanes"])
         and train["compile"] in ("auto", row["compiled"])
+        and (not row["compiled"] or sizing.has_compiler(sizing.device_of(config)))
     )
 
 
@@ -139,9 +140,9 @@ def _kept_pack(pack_id: str, runs: list[Run], placed: Mapping[str, dict[str, Any
 
 
 def _new_packs(runs: Sequence[Run], config: Config, first_number: int) -> list[PackPlan]:
-    compiled = sizing.compiles(config, runs)
     packs: list[PackPlan] = []
     for groups in _programs(runs):
+        compiled = sizing.compiles(config, [run for group in groups for run in group])
         width = sizing.lanes(config, groups, compiled)
         cut = [piece for group in groups
                for piece in sizing.pieces(group, len(runs), width, config)]  # fmt: skip
@@ -248,8 +249,10 @@ def describe(planned: Plan) -> str:
 def _compiling_line(planned: Plan) -> str:
     """How it will run, and why, where `train.compile` leaves that open."""
     config, device = planned.config, sizing.device_of(planned.config)
-    if any(pack.compiled for pack in planned.packs):
-        return "compiled: tens of seconds at first, cached for later"
+    compiled = sum(pack.compiled for pack in planned.packs)
+    if compiled:
+        which = "" if compiled == len(planned.packs) else f" ({compiled} of the packs)"
+        return f"compiled{which}: tens of seconds at first, cached for later"
     if not config["train"].get("vectorise", True):
         return "eager, one lane after another: train.vectorise=false"
     if not sizing.has_compiler(device):

@@ -52,7 +52,11 @@ def device_of(config: Config) -> str:
 
 
 def compiles(config: Config, runs: Sequence[Run]) -> bool:
-    """`train.compile`; auto compiles where that pays. Never without a compiler."""
+    """`train.compile`; auto compiles where that pays. Never without a compiler.
+
+    Args:
+        runs: those that share a program, which is what is compiled.
+    """
     asked = config["train"]["compile"]
     vectorised = all(run.config["train"].get("vectorise", True) for run in runs[:1])
     if not runs or not vectorised or not has_compiler(device_of(config)):

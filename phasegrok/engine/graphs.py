@@ -42,19 +42,21 @@ class Graph:
         """Do the update so many times."""
         if self._captured is None and not self._plain:
             self._capture(largest_divisor(times, MOST_UPDATES))
-        graph, each = self._captured or (None, 1)
-        for _ in range(times // each):
-            if graph is None:
-                self._update()
-            else:
+        if self._captured is not None:
+            graph, each = self._captured
+            replays, times = divmod(times, each)
+            for _ in range(replays):
                 graph.replay()
+        for _ in range(times):
+            self._update()
 
     def _capture(self, updates: int) -> None:
         before = pytree.tree_map(torch.clone, self._state)
         try:
             self._warm_up()
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
+            # The outer context brings the stream back where a capture fails.
+            with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(graph):
                 for _ in range(updates):
                     self._update()
             self._captured = graph, updates

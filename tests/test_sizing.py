@@ -1,0 +1,248 @@
+"""How a plan decides on lanes, packs and compiling: once, for reasons it tells, without torch."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from phasegrok import plan, sizing, work
+from phasegrok.cells import Config, runs
+from phasegrok.config import check, compose
+from phasegrok.engine.graphs import MOST_UPDATES, largest_divisor
+from phasegrok.engine.memory import lanes_within
+from phasegrok.plan import Plan
+from tests.sweeping import command
+
+# The same on every machine that these tests run on.
+ON = ("launch.device=cpu", "launch.workers=2")
+FULL = sizing.RUNS_PER_LANE
+
+
+def composed(*arguments: str) -> Config:
+    config = compose([*ON, *arguments])
+    check(config, arguments)
+    return config
+
+
+@pytest.fixture
+def planned(tmp_path: Path):
+    """Plans of a command's arguments, of which nothing is written."""
+
+    def make(*arguments: str) -> Plan:
+        return plan.prepare(composed(*arguments, f"out={tmp_path / 'none'}", "dry_run=true"))
+
+    return make
+
+
+@pytest.fixture
+def compiler(require) -> None:
+    require("g++", shutil.which("g++"), "apt-get install g++")
+
+
+def auto_lanes(config: Config, compiled: bool) -> int:
+    (groups,) = plan._programs(runs(config))
+    return sizing.lanes(config, groups, compiled)
+
+
+# ---------------------------------------------------------------------------------------- lanes
+
+
+@pytest.mark.parametrize("lanes", [1, 3, 16, 30])
+@pytest.mark.parametrize("compiled", ["true", "false"])
+def test_lanes_that_are_asked_for_are_taken(planned, compiler, lanes, compiled):
+    found = planned("+sweep=wd_vs_frac", f"train.lanes={lanes}", f"train.compile={compiled}")
+    assert {pack.width for pack in found.packs} == {lanes}
+
+
+def test_a_pack_has_no_lane_that_none_of_its_programs_packs_could_ever_fill(planned):
+    found = planned("+sweep=quick", "train.lanes=1000")
+    assert {pack.width for pack in found.packs} == {max(len(pack.runs) for pack in found.packs)}
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_the_more_arithmetic_a_step_is_the_fewer_lanes_it_gets(compiled):
+    widths = [2**power for power in range(2, 14)]
+    configs = [composed("+sweep=wd_vs_frac", f"model.width={width}") for width in widths]
+    arithmetic = [work.of_run(runs(config)[0].config) for config in configs]
+    lanes = [auto_lanes(config, compiled) for config in configs]
+    assert all(one and other and one.step < other.step for one, other in pairwise(arithmetic))
+    assert all(one >= other for one, other in pairwise(lanes))
+    assert lanes[0] > 4 and lanes[-1] == 1
+    assert set(lanes) <= {1, 2, 4, 8, 16}
+
+
+def test_a_network_of_unknown_work_gets_as_many_lanes_as_one_of_middling_work():
+    own = composed("+sweep=quick", "model=own", "model.name=tests.test_engine:Own",
+                   "model.width=null")  # fmt: skip
+    assert work.of_run(runs(own)[0].config) is None
+    assert 1 < auto_lanes(own, False) < sizing.MOST_CPU_LANES
+
+
+def test_a_compiled_pack_gets_no_more_lanes_than_its_runs_keep_full():
+    few = composed("+sweep=quick", "seeds=1")  # 4 runs of each training-set size
+    assert auto_lanes(few, compiled=True) == 1
+    assert auto_lanes(few, compiled=False) == sizing.MOST_CPU_LANES
+
+
+def test_a_power_of_two_is_the_nearest_in_ratio_and_at_least_one():
+    assert [sizing.power_of_2(n) for n in (0, 0.1, 1, 1.4, 1.5, 2.8, 2.9, 6, 11, 12, 16)] == [
+        1, 1, 1, 1, 2, 2, 4, 8, 8, 16, 16]  # fmt: skip
+
+
+def test_all_packs_of_a_program_have_one_width_and_another_program_may_have_another(planned):
+    found = planned("+sweep=wd_vs_frac", "sweep.y={param: model.width, values: [16, 2048]}",
+                    "seeds=12")  # fmt: skip
+    widths: dict[int, set[int]] = {}
+    for pack in found.packs:
+        (program,) = {run.config["model"]["width"] for run in pack.runs}
+        widths.setdefault(program, set()).add(pack.width)
+    assert {program: len(found) for program, found in widths.items()} == {16: 1, 2048: 1}
+    assert max(widths[16]) > max(widths[2048])
+
+
+@pytest.mark.parametrize("each, most, lanes", [
+    (10.0, 512, 10), (10.0, 4, 4), (1e9, 512, 1), (0.0, 512, 100), (100.1, 512, 1)
+])  # fmt: skip
+def test_lanes_fit_into_memory_and_are_at_least_one(each, most, lanes):
+    assert lanes_within(100, each, most) == lanes
+
+
+def test_a_graph_holds_as_many_updates_as_divide_an_evaluation_interval():
+    for steps in range(1, 200):
+        each = largest_divisor(steps, MOST_UPDATES)
+        assert steps % each == 0
+        assert not [d for d in range(each + 1, MOST_UPDATES + 1) if steps % d == 0]
+
+
+# ---------------------------------------------------------------------------------------- packs
+
+SIZES = [(groups, of_group, width, workers)
+         for groups in (1, 3) for of_group in (1, 2, 7, 8, 9, 31, 64, 65, 400, 5000)
+         for width in (1, 2, 8, 16, 500) for workers in (1, 2, 5, 16, 200)]  # fmt: skip
+
+
+def cut(groups: int, of_group: int, width: int, workers: int) -> list[Any]:
+    """The packs of one of several groups of so many runs (numbers stand for them)."""
+    config = {"launch": {"workers": workers}}
+    of_one: list[Any] = list(range(of_group))
+    return list(sizing.pieces(of_one, groups * of_group, width, config))
+
+
+def test_packs_hold_every_run_once_in_order():
+    for groups, of_group, width, workers in SIZES:
+        found = cut(groups, of_group, width, workers)
+        assert [run for piece in found for run in piece] == list(range(of_group))
+        assert all(found)
+
+
+def test_packs_of_a_program_differ_by_one_run_and_none_is_too_large():
+    for case in SIZES:
+        lengths = [len(piece) for piece in cut(*case)]
+        assert max(lengths) <= sizing.MOST_RUNS_IN_A_PACK
+        assert max(lengths) - min(lengths) <= 1
+
+
+def test_a_pack_is_no_larger_than_a_workers_share_if_that_fills_its_lanes():
+    for groups, of_group, width, workers in SIZES:
+        share = -(-groups * of_group // workers)
+        assert max(map(len, cut(groups, of_group, width, workers))) <= max(share, width)
+
+
+def test_lanes_are_filled_several_times_where_that_leaves_no_worker_idle():
+    """To equal packs within a factor of two: a few runs more than a pack holds make two packs."""
+    for groups, of_group, width, workers in SIZES:
+        share = -(-groups * of_group // workers)
+        wanted = min(FULL * width, share, of_group, sizing.MOST_RUNS_IN_A_PACK)
+        found = cut(groups, of_group, width, workers)
+        assert min(map(len, found)) >= wanted // 2
+        assert len(found) <= -(-of_group // wanted)
+
+
+def test_the_longest_packs_are_begun_first(planned):
+    found = planned("+sweep=lr_vs_frac")
+    lengths = [pack.length for pack in found.packs]
+    fractions = [pack.runs[0].config["task"]["train_fraction"] for pack in found.packs]
+    assert len(set(lengths)) > 3
+    assert lengths == sorted(lengths, reverse=True)
+    assert fractions == sorted(fractions, reverse=True)  # more data, more arithmetic
+
+
+# ------------------------------------------------------------------------------------- compiling
+
+
+def words(found: Plan) -> str:
+    return plan.describe(found)
+
+
+def compiles(found: Plan) -> set[bool]:
+    return {pack.compiled for pack in found.packs}
+
+
+def test_what_is_short_stays_eager_and_what_is_long_is_compiled(planned, compiler):
+    quick, default = planned("+sweep=quick"), planned("+sweep=wd_vs_frac")
+    assert compiles(quick) == {False}
+    assert "eager: not compiled, since so few run-steps do not pay for it" in words(quick)
+    assert compiles(default) == {True}
+    assert "compiled: tens of seconds at first, cached for later" in words(default)
+
+
+@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize("sweep", ["quick", "wd_vs_frac"])
+def test_compiling_that_is_asked_for_or_refused_is_done_or_not(planned, compiler, sweep, asked):
+    found = planned(f"+sweep={sweep}", f"train.compile={str(asked).lower()}")
+    assert compiles(found) == {asked}
+    assert "do not pay" not in words(found)
+    assert ("eager: not compiled (train.compile=true compiles)" in words(found)) is not asked
+
+
+@pytest.mark.parametrize("asked", ["auto", "true"])
+@pytest.mark.parametrize("missing", ["PATH", "CXX"])
+def test_without_a_compiler_all_is_eager_and_the_plan_says_so_once(
+    planned, monkeypatch, tmp_path, asked, missing
+):
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv(missing, str(tmp_path / "no-compiler"))
+    found = planned("+sweep=wd_vs_frac", f"train.compile={asked}")
+    assert compiles(found) == {False}
+    assert words(found).count("there is no C++ compiler (g++) here") == 1
+
+
+def test_lanes_in_a_loop_are_never_compiled(planned):
+    found = planned("+sweep=wd_vs_frac", "train.vectorise=false", "train.compile=true")
+    assert compiles(found) == {False}
+    assert "eager, one lane after another: train.vectorise=false" in words(found)
+
+
+# -------------------------------------------------------------------------------- without torch
+
+WITHOUT_TORCH = """
+import sys
+from phasegrok import plan, sizing, work
+from phasegrok.config import compose
+config = compose(["+sweep=wd_vs_frac", "dry_run=true", "out=" + sys.argv[1]])
+print(plan.describe(plan.prepare(config)))
+assert sizing.device_of(config) and sizing.has_compiler("cpu") in (True, False)
+assert work.of_run(plan.cells.runs(config)[0].config).step > 0
+sys.exit(f"torch was imported" if "torch" in sys.modules else 0)
+"""
+
+
+def test_a_plan_is_made_and_told_without_torch(tmp_path):
+    done = subprocess.run([sys.executable, "-c", WITHOUT_TORCH, str(tmp_path / "none")],
+                          capture_output=True, text=True, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_dry_run_says_how_it_will_run_and_why_and_writes_nothing(tmp_path):
+    done = command("+sweep=quick", *ON, "dry_run=true", f"out={tmp_path / 'none'}")
+    assert done.returncode == 0, done.stderr
+    assert "packs of 8 lanes, at most 12,800 run-steps; local on cpu" in done.stdout
+    (how,) = [line for line in done.stdout.splitlines() if line.startswith(("eager", "compiled"))]
+    assert "since so few run-steps do not pay for it" in how or "no C++ compiler" in how
+    assert list(tmp_path.iterdir()) == []
