@@ -18,8 +18,9 @@ IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
-# The only component that a continuous-integration machine may lack.
-EXCUSED_IN_CI = ("cuda",)
+# The only components that a continuous-integration machine may lack: a GPU, and what only the
+# benchmark compares with.
+EXCUSED_IN_CI = ("cuda", "jax")
 
 
 @pytest.fixture

@@ -22,6 +22,9 @@ def test_marked():
 def test_excused(require):
     require("cuda", None, "a GPU")
 
+def test_optional(require):
+    require("jax", None, "jax is an optional dependency of the benchmark")
+
 def test_present(require):
     require("python", True, "it is there")
 """
@@ -38,9 +41,9 @@ def outcome(folder: Path, ci: str) -> str:
 
 
 def test_a_missing_component_skips_its_test(tmp_path: Path) -> None:
-    assert outcome(tmp_path, ci="").startswith("1 passed, 3 skipped")
+    assert outcome(tmp_path, ci="").startswith("1 passed, 4 skipped")
 
 
 @pytest.mark.parametrize("ci", ["true", "1"])
-def test_in_ci_a_skipped_test_fails_unless_it_needs_a_gpu(ci: str, tmp_path: Path) -> None:
-    assert outcome(tmp_path, ci).startswith("1 failed, 1 passed, 1 skipped, 1 error")
+def test_in_ci_a_skipped_test_fails_unless_it_needs_a_gpu_or_jax(ci: str, tmp_path: Path) -> None:
+    assert outcome(tmp_path, ci).startswith("1 failed, 1 passed, 2 skipped, 1 error")

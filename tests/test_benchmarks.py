@@ -1,0 +1,140 @@
+"""The engine's benchmark compares like with like, and the sweep's counts all that trained."""
+
+# pyright: reportMissingImports=false
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks import engine, sweep
+from benchmarks.cases import CASES, EVAL_EVERY, Case
+from benchmarks.packed import Packed
+from benchmarks.plain_loop import PlainLoop, minibatches
+from phasegrok import tasks
+from phasegrok.cells import Run
+from phasegrok.engine import Given, prepare
+
+STEPS = 4 * EVAL_EVERY
+RUNS = 3
+JAX_IS_OPTIONAL = "jax is an optional dependency of the benchmark"
+
+every_case = pytest.mark.parametrize("case", CASES, ids=[case.key for case in CASES])
+
+
+def small_runs(case: Case) -> list[Run]:
+    return case.runs(RUNS, quick=True, dtype="float64")
+
+
+def same_batches(runs: list[Run]) -> Mapping[str, Given]:
+    """Minibatches that all columns take, where there are any; each column draws its own else."""
+    size, task = runs[0].config["train"]["batch_size"], runs[0].config["task"]
+    if size is None:
+        return {}
+    draws = np.random.default_rng(0)
+    return {
+        run.run_id: Given(batches=np.stack([draws.permutation(tasks.train_size(task))[:size]
+                                            for _ in range(STEPS)]))
+        for run in runs
+    }  # fmt: skip
+
+
+def agree(case: Case, other: Any, **options: Any) -> None:
+    """phasegrok and another column measure the same at every evaluation, and the runs train."""
+    runs = small_runs(case)
+    given = same_batches(runs)
+    ours = np.array(Packed(runs, compiled=False, given=given).train(STEPS))
+    column = other(runs, given=given, **options)
+    column.train(STEPS)  # a second block begins where the first began
+    theirs = np.array(column.train(STEPS))
+    assert ours.shape == (RUNS, STEPS // EVAL_EVERY + 1, 5)
+    assert np.abs(ours - theirs).max() < 1e-8
+    train_loss = ours[:, :, 0]
+    assert (train_loss[:, -1] < 0.99 * train_loss[:, 0]).all()
+
+
+@every_case
+def test_the_plain_loop_trains_what_phasegrok_trains(case: Case) -> None:
+    agree(case, PlainLoop)
+
+
+@pytest.mark.parametrize("tables", ["gather", "onehot"])
+@every_case
+def test_jax_trains_what_phasegrok_trains(case: Case, tables: str, require: Any) -> None:
+    require("jax", find_spec("jax"), JAX_IS_OPTIONAL)
+    from benchmarks.jax_vmap import JaxVmap
+
+    agree(case, JaxVmap, tables=tables)
+
+
+def test_minibatches_of_the_plain_loop_are_epochs_without_replacement() -> None:
+    start = prepare(small_runs(CASES[-1])[0])
+    drawn = list(itertools.islice(minibatches(start, "cpu"), 6))
+    epochs = [torch.cat(batches).tolist() for batches in (drawn[:3], drawn[3:])]  # type: ignore[arg-type]
+    assert [sorted(epoch) for epoch in epochs] == [list(range(30))] * 2
+    assert epochs[0] != epochs[1]
+
+
+def test_minibatches_in_jax_are_epochs_without_replacement(require: Any) -> None:
+    require("jax", find_spec("jax"), JAX_IS_OPTIONAL)
+    import jax
+    import jax.numpy as jnp
+
+    from benchmarks.jax_vmap import batches
+
+    data = {"key": jax.random.PRNGKey(0), "train_labels": jnp.zeros(30)}
+    drawn = np.array(batches(data, jnp.array(0), 10))
+    assert drawn.shape == (EVAL_EVERY, 10)
+    epochs = drawn[:9].reshape(3, 30).tolist()
+    assert [sorted(epoch) for epoch in epochs] == [list(range(30))] * 3
+    assert epochs[0] != epochs[1]
+
+
+def test_the_table_has_a_line_with_the_ratio_and_the_share_of_the_peak(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (row,) = engine.main(["--quick", "--cases", "quadratic23", "--columns", "phasegrok", "loop"])
+    ratio = row["phasegrok"]["run_steps_per_s"] / row["loop"]["run_steps_per_s"]
+    assert row["over_loop"] == pytest.approx(ratio)
+    assert row["share_of_peak"] == pytest.approx(row["gflops"] / row["peak_gflops"])
+    assert row["largest_deviation"] < engine.TOLERANCE
+    assert row["loop"]["threads"] >= 1 and row["phasegrok"]["lanes"] == 16
+    head, line = capsys.readouterr().out.splitlines()
+    assert line.startswith(CASES[0].title) and f"{row['over_loop']:.1f}" in line
+    assert "jax" in head
+
+
+def test_a_whole_sweep_trains_all_its_runs_with_an_empty_cache_and_again_with_a_warm_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    small = ["seeds=1", "sweep.x.num=2", "sweep.y.num=2", "train.steps=20",
+             "launch.workers=1"]  # fmt: skip
+    rows = sweep.main(["--sweep", "quick", *small])
+    assert [row["cache"] for row in rows] == ["empty", "warm"]
+    for row in rows:
+        assert row["runs"] == row["planned"] == 4
+        assert 0 < row["run_steps"] <= 4 * 20
+        assert row["run_steps_per_s"] > 0 and row["cpu_s"] > 0
+        assert row["wall_s"] > (row["first_progress_s"] or 0)
+        assert row["overrides"] == small and not row["compiled"] and int(row["lanes"]) >= 1
+        assert 0 <= row["share_of_peak"] < 1 and 0 < row["lanes_full"] <= 1
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+@pytest.mark.parametrize("setting", ["out=there", "+reuse=[there]", "dry_run=true"])
+def test_where_the_benchmarked_sweep_goes_is_not_a_setting(
+    setting: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        sweep.main(["--sweep", "quick", setting])
+    assert setting in capsys.readouterr().err
+
+
+def test_a_sweep_that_fails_is_shown_with_its_words() -> None:
+    with pytest.raises(SystemExit, match=r"(?s)code 2.*optim.lrr"):
+        sweep.main(["--sweep", "quick", "optim.lrr=1"])
