@@ -53,6 +53,7 @@ class PackJob:
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     parts_written: int = 0
     told: Counter[str] = field(default_factory=Counter)
+    left: Sequence[Run] = ()
     token: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
     pack: Pack | None = None
 
@@ -67,28 +68,30 @@ class PackJob:
         runs = [_run_of(row) for row in planned if row["run_id"] not in answered]
         if not runs:
             return True
-        self.mode = fitted(_mode(planned[0], self.config), runs[0])
-        self.work = work.of_run(runs[0].config) or work.Work(0, 0)
+        self.mode = _mode(planned[0], self.config)
+        self.work = work.of_run(runs[0].config)
+        self.left = runs
         states = self.checkpoints.load(watch(self.config), {run.run_id for run in runs})
         try:
-            return self._train_in_memory(runs, states)
+            self.mode = fitted(self.mode, runs[0])
+            return self._train_in_memory(states)
         except (InputError, OSError):
             raise
         except Exception:  # the program itself failed: its unfinished runs are recorded as failed
-            self._record_failure(runs, traceback.format_exc())
+            self._record_failure(traceback.format_exc())
             return True
 
-    def _train_in_memory(self, runs: Sequence[Run], states: dict[str, Any]) -> bool:
+    def _train_in_memory(self, states: dict[str, Any]) -> bool:
         """Train; when memory runs out, go on from the last evaluation with half the lanes."""
         while True:
             try:
-                return self._train(runs, states)
+                return self._train(self.left, states)
             except torch.OutOfMemoryError:
                 if self.mode.width == 1:
                     raise
                 if self.pack is not None:
                     self._take(self.pack.ended())
-                    runs, states = self.pack.unfinished(), states | self.pack.state()
+                    self.left, states = self.pack.unfinished(), states | self.pack.state()
                     self._report()
                     self.pack, self.told = None, Counter()
                 self.mode = replace(self.mode, width=self.mode.width // 2)
@@ -175,16 +178,19 @@ class PackJob:
         done = Counter(self.pack.counts) if self.pack is not None else self.told
         phases_ended, self.news = dict(self.news), Counter()
         new, self.told = done - self.told, done
-        flop = self.work.step * new["run_steps"] + self.work.evaluation * new["evaluations"]
-        self.emit(progress_event(phases_ended, **new, flop=flop))
+        if self.work is None:
+            new["uncounted_steps"] = new["run_steps"]
+        else:
+            new["flop"] = self.work.of(new["run_steps"], new["evaluations"])
+        self.emit(progress_event(phases_ended, **new))
 
-    def _record_failure(self, runs: Sequence[Run], error: str) -> None:
+    def _record_failure(self, error: str) -> None:
         """Every run of the pack that had not ended failed with this error."""
         log.error("%s: %s", self.pack_id, error)
         if self.pack is not None:
             self._take(self.pack.ended())
-            runs = self.pack.unfinished()
-        self._take([Outcome(run, "failed", error=error) for run in runs])
+            self.left = self.pack.unfinished()
+        self._take([Outcome(run, "failed", error=error) for run in self.left])
         self._flush()
         self._report()
 

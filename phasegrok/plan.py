@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # Where a run stands in plan.parquet.
-PLACE = ("pack_id", "width", "compiled", "lane_order")
+PLACE = ("pack_id", "width", "compiled", "device", "lane_order")
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,10 @@ class PackPlan:
         return sum(run.config["train"]["steps"] for run in self.runs)
 
     @property
-    def length(self) -> int:
-        """Something that grows with the time it takes: its arithmetic or, if that is not known,
-        its run-steps. Packs are begun longest first, so that workers end together."""
+    def length(self) -> float:
+        """Its arithmetic, at most. Packs are begun longest first, so that workers end together."""
         known = work.of_run(self.runs[0].config)
-        return self.run_steps * (known.step if known else 1)
+        return self.run_steps * (known.step if known else sizing.UNKNOWN_FLOP)
 
 
 @dataclass(frozen=True)
@@ -123,13 +122,16 @@ def _packs(missing: Sequence[Run], config: Config, store: Store) -> tuple[PackPl
 
 
 def _stays(row: Mapping[str, Any], config: Config) -> bool:
-    """Whether a run stays where an earlier plan placed it: not if lanes or compile forbid it."""
-    train = config["train"]
+    """Whether a run stays where an earlier plan placed it: not if the device is another, or lanes
+    or compile forbid it."""
+    train, device = config["train"], sizing.device_of(config)
+    able = sizing.has_compiler(device) and train.get("vectorise", True)
+    compile_asked = train["compile"] if able else False
     return (
         row["pack_id"] is not None
+        and row.get("device") in (None, device)  # None: planned before devices were noted
         and (train["lanes"] == "auto" or row["width"] <= train["lanes"])
-        and train["compile"] in ("auto", row["compiled"])
-        and (not row["compiled"] or sizing.has_compiler(sizing.device_of(config)))
+        and compile_asked in ("auto", row["compiled"])
     )
 
 
@@ -200,9 +202,10 @@ def _write(planned: Plan) -> None:
 def _plan_rows(planned: Plan) -> list[dict[str, Any]]:
     """Rows of plan.parquet: this plan's runs, each where this or an earlier plan placed it."""
     before = {row["run_id"]: row for row in planned.store.plan(("run_id", *PLACE))}
+    device = sizing.device_of(planned.config)
     now = {
         run.run_id: {"pack_id": p.pack_id, "width": p.width, "compiled": p.compiled,
-                     "lane_order": place}
+                     "device": device, "lane_order": place}
         for p in planned.packs
         for place, run in enumerate(p.runs)
     }  # fmt: skip
@@ -211,7 +214,7 @@ def _plan_rows(planned: Plan) -> list[dict[str, Any]]:
         place = before.get(run.run_id, nowhere)
         if run.run_id in now and now[run.run_id]["pack_id"] != place["pack_id"]:
             place = now[run.run_id]
-        where = {key: place[key] for key in PLACE}
+        where = {key: place.get(key) for key in PLACE}
         index = {f"index.{name}": position for name, position in run.index.items()}
         row = {"run_id": run.run_id, "seed": run.seed, **run.cell, **index, **where}
         rows.append(row | {"config": text(run.config)})
@@ -237,8 +240,9 @@ def describe(planned: Plan) -> str:
         widths = sorted({pack.width for pack in planned.packs})
         steps = sum(pack.run_steps for pack in planned.packs)
         lanes_text = " to ".join(map(str, dict.fromkeys((widths[0], widths[-1]))))
+        most = "at most " if sizing.device_of(config) == "cuda" else ""
         lines.append(
-            f"{len(planned.packs)} packs of {lanes_text} lanes, at most {steps:,} run-steps; "
+            f"{len(planned.packs)} packs of {most}{lanes_text} lanes, at most {steps:,} run-steps; "
             f"{config['launch']['name']} on {sizing.device_of(config)}"
         )
         lines.append(_compiling_line(planned))

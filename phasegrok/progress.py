@@ -65,11 +65,11 @@ class Progress:
 
     def speed(self) -> str:
         """What the training reached: run-steps/s and, where they are known, the share of the peak
-        of matrix products that was measured beforehand, and how full the lanes were."""
+        of float32 matrix products measured beforehand, and how full the lanes were."""
         done = self.counts
         words = f"{self.run_steps:,} run-steps in {self.seconds():,.0f} s, "
         words += f"{self.rate():,.0f} run-steps/s"
-        if done["flop"] and done["peak"]:
+        if done["flop"] and done["peak"] and not done["uncounted_steps"]:
             rate = done["flop"] / max(self.seconds(), 1e-9)
             words += f"; {rate / 1e9:,.0f} GFLOP/s, {rate / done['peak']:.0%} of the matmul peak"
         if done["lane_steps"]:

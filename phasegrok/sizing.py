@@ -18,7 +18,7 @@ from phasegrok.cells import Config, Run
 
 # Packs per worker: enough that the workers end together, few enough that lanes stay full.
 PACKS_PER_WORKER = 4
-MOST_RUNS_IN_A_PACK = 1024
+MOST_RUNS_IN_A_PACK = 4096
 
 # On a GPU as many lanes as are worth having; how many fit into its memory the worker finds out.
 GPU_LANES = 512
@@ -34,7 +34,7 @@ RUNS_PER_LANE = 4
 
 # What compiling saves of a run-step on a CPU, and what it must save of a worker's time to be worth
 # its tens of seconds: eager, a core does 2,200 run-steps/s of 4.7 MFLOP and 12 of 1.4 GFLOP;
-# compiled, 9,000 and 68 (torch 2.13). On a GPU arithmetic is cheaper by far more than tenfold.
+# compiled, 9,000 and 68 (torch 2.13). For a GPU it is a guess: nothing was measured there.
 SAVED_S = 1e-4
 SAVED_S_PER_FLOP = {"cpu": 5e-11, "cuda": 1e-12}
 WORTH_COMPILING_S = 60.0
@@ -122,9 +122,19 @@ def pieces(runs: Sequence[Run], total: int, width: int, config: Config) -> list[
     return [runs[low:high] for low, high in pairwise(cuts)]
 
 
-def workers(config: Config, gpus: int = 0) -> int:
+def workers(config: Config) -> int:
     """Worker processes of a local launch: one per GPU or core unless told, never two on a GPU."""
     asked = config["launch"].get("workers", 1)
+    gpus = len(visible_gpus()) if device_of(config) == "cuda" else 0
     if asked == "auto":
         return gpus or max(len(os.sched_getaffinity(0)), 1)
     return min(asked, gpus) if gpus else asked
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs a user may use: those of CUDA_VISIBLE_DEVICES, else all that the driver lists."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [name.strip() for name in named.split(",") if name.strip()]
+    devices = list(Path("/dev").glob("nvidia[0-9]*"))
+    return [str(number) for number in range(len(devices))]

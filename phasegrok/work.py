@@ -20,6 +20,10 @@ class Work:
     step: int
     evaluation: int
 
+    def of(self, steps: int, evaluations: int) -> int:
+        """So many updates and evaluations together."""
+        return steps * self.step + evaluations * self.evaluation
+
 
 def of_run(config: Mapping[str, Any]) -> Work | None:
     """The work of a run; None for a user's own network, of which only torch could tell.

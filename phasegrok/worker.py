@@ -61,9 +61,13 @@ def train(
 
     Returns:
         A DataFrame with the columns of a store's results, curves included.
+
+    Raises:
+        InputError: lanes, compiled or device is none of the above; a run cannot start.
     """
     import pandas as pd
 
+    _refuse_other_ways(lanes, compiled, device)
     rule = rule or phases.Rule()
     config = {
         "phase": {"train_accuracy": rule.train_accuracy, "val_accuracy": rule.val_accuracy,
@@ -87,6 +91,18 @@ def train(
                     raise outcome.exception
                 rows[outcome.run.run_id] = result_row(outcome, config, mode)
     return pd.DataFrame([rows[run.run_id] | dict(run.cell) for run in runs])
+
+
+def _refuse_other_ways(lanes: Any, compiled: Any, device: Any) -> None:
+    faults = []
+    if lanes != "auto" and (not isinstance(lanes, int) or isinstance(lanes, bool) or lanes < 1):
+        faults.append(f"train: lanes = {lanes!r}: must be auto or a whole number >= 1")
+    if compiled not in ("auto", True, False):
+        faults.append(f"train: compiled = {compiled!r}: must be auto, True or False")
+    if device not in ("auto", "cpu", "cuda"):
+        faults.append(f"train: device = {device!r}: must be auto, cpu or cuda")
+    if faults:
+        raise InputError(faults)
 
 
 # ------------------------------------------------------------------------------- as a process

@@ -133,7 +133,7 @@ def test_lanes_that_replay_a_graph_come_out_as_lanes_that_step_one_by_one(case):
     for _ in range(3):
         replaying.advance(10)
         for _ in range(10):
-            plain._one_update()
+            plain._update(plain.params, plain.slots, plain.done, plain.data, plain.hyper)
         assert replaying.done.tolist() == plain.done.tolist()
         assert far_apart(changing(replaying), changing(plain)) < TOLERANCE
     assert [graph._captured is not None for graph in replaying._graphs.values()] == [True]

@@ -59,6 +59,25 @@ def test_then_those_of_cells_of_which_none_has_ended_then_the_longest_known():
     assert rest == [cell for cell in (never_ended, *by_length) for _ in range(SEEDS - 1)]
 
 
+def test_runs_that_were_under_way_go_before_all_others():
+    runs = a_map()
+    begun = {runs[1].run_id, runs[SEEDS].run_id, runs[-1].run_id}
+    queue = Queue(runs, begun)
+    assert {queue.next().run_id for _ in begun} == begun
+
+
+def test_a_run_under_way_that_waits_for_a_lane_is_not_forgotten_by_the_next_checkpoint():
+    runs = a_map()
+    with cpu_numerics():
+        wide = Pack(runs, Mode(LANES), RULE)
+        wide.tick()
+        narrow = Pack(wide.unfinished(), Mode(LANES // 2), RULE, states=wide.state())
+        narrow.tick()
+    begun = {one.run_id for one in wide.running()}
+    assert begun <= narrow.state().keys()
+    assert {narrow.state()[name]["done"] for name in begun} == {5, 10}
+
+
 def test_a_cell_is_as_long_as_its_longest_run():
     runs = a_map()
     one, other = runs[:SEEDS], runs[SEEDS : 2 * SEEDS]

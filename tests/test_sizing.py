@@ -16,7 +16,9 @@ from phasegrok.cells import Config, runs
 from phasegrok.config import check, compose
 from phasegrok.engine.graphs import MOST_UPDATES, largest_divisor
 from phasegrok.engine.memory import lanes_within
+from phasegrok.errors import InputError
 from phasegrok.plan import Plan
+from phasegrok.worker import train
 from tests.sweeping import command
 
 # The same on every machine that these tests run on.
@@ -246,3 +248,39 @@ def test_a_dry_run_says_how_it_will_run_and_why_and_writes_nothing(tmp_path):
     (how,) = [line for line in done.stdout.splitlines() if line.startswith(("eager", "compiled"))]
     assert "since so few run-steps do not pay for it" in how or "no C++ compiler" in how
     assert list(tmp_path.iterdir()) == []
+
+
+# --------------------------------------------------------------------- a plan that is made again
+
+
+def test_a_pack_stays_compiled_only_where_there_is_a_compiler(tmp_path, monkeypatch):
+    asked = ["+sweep=wd_vs_frac", f"out={tmp_path / 'o'}"]
+    first = written(*asked)
+    assert all(pack.compiled for pack in first.packs)
+    assert [pack.pack_id for pack in written(*asked).packs] == [p.pack_id for p in first.packs]
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.delenv("CXX", raising=False)
+    for more in ([], ["train.compile=true"]):
+        again = written(*asked, *more)
+        assert not any(pack.compiled for pack in again.packs)
+        once_more = written(*asked, *more)
+        assert [p.pack_id for p in once_more.packs] == [p.pack_id for p in again.packs]
+
+
+def test_a_pack_planned_for_another_device_is_planned_anew(tmp_path):
+    asked = ["+sweep=quick", f"out={tmp_path / 'o'}"]
+    here = {pack.pack_id for pack in written(*asked).packs}
+    there = written(*asked, "launch.device=cuda").packs
+    assert not here & {pack.pack_id for pack in there}
+
+
+def written(*arguments: str) -> Plan:
+    """A plan that is kept, as the next one of the same directory finds it."""
+    return plan.prepare(composed(*arguments))
+
+
+def test_ways_to_train_that_do_not_exist_are_refused_together():
+    with pytest.raises(InputError) as refused:
+        train([], lanes=0, compiled="yes", device="gpu")  # type: ignore[arg-type]
+    for words in ("lanes = 0", "compiled = 'yes'", "device = 'gpu'"):
+        assert words in str(refused.value)

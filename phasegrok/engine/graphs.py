@@ -22,6 +22,9 @@ MOST_UPDATES = 16
 # Before a capture, code is compiled, libraries choose their algorithms and memory is set aside.
 WARM_UP = 3
 
+# A capture that failed may leave PyTorch's allocator in disorder; then this process tries no other.
+_capturing_works = True
+
 
 class Graph:
     """An in-place update of tensors on a GPU, captured once and replayed.
@@ -40,7 +43,7 @@ class Graph:
 
     def repeat(self, times: int) -> None:
         """Do the update so many times."""
-        if self._captured is None and not self._plain:
+        if self._captured is None and not self._plain and _capturing_works:
             self._capture(largest_divisor(times, MOST_UPDATES))
         if self._captured is not None:
             graph, each = self._captured
@@ -51,9 +54,13 @@ class Graph:
             self._update()
 
     def _capture(self, updates: int) -> None:
+        global _capturing_works
         before = pytree.tree_map(torch.clone, self._state)
+        capturing = False
         try:
             self._warm_up()
+            self._refuse_to_wait()
+            capturing = True
             graph = torch.cuda.CUDAGraph()
             # The outer context brings the stream back where a capture fails.
             with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(graph):
@@ -62,12 +69,22 @@ class Graph:
             self._captured = graph, updates
         except torch.OutOfMemoryError:
             raise
-        except RuntimeError as error:  # a network that waits for the GPU, say
+        except RuntimeError as error:
             log.warning("no CUDA graph of this network (%s): its kernels are launched one by one",
                         str(error).splitlines()[0])  # fmt: skip
             self._plain = True
+            _capturing_works = not capturing
         finally:
             pytree.tree_map(Tensor.copy_, self._state, before)
+
+    def _refuse_to_wait(self) -> None:
+        """An update that waits for the GPU cannot be captured; better to see it before."""
+        before = torch.cuda.get_sync_debug_mode()
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            self._update()
+        finally:
+            torch.cuda.set_sync_debug_mode(before)
 
     def _warm_up(self) -> None:
         stream = torch.cuda.Stream()

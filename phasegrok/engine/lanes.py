@@ -6,6 +6,7 @@ first. A free lane holds an old run that nobody reads; it costs time and changes
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections.abc import Mapping
@@ -27,9 +28,10 @@ from phasegrok.optim import Slots, Tensors
 
 @dataclass(frozen=True)
 class Mode:
-    """How lanes are run; fixed in the plan, since it may move results in the last bits.
+    """How lanes are run, which may move results in the last bits; on a CPU fixed in the plan.
 
-    width: lanes in one program. compiled: torch.compile, else eager. device: a torch device.
+    width: lanes in one program, on a GPU no more than fit. compiled: torch.compile, else eager.
+    device: a torch device.
     """
 
     width: int
@@ -83,9 +85,10 @@ class Lanes:
     def advance(self, steps: int) -> Tensor:
         """Every lane does `steps` updates; the observables afterwards (see `observe`).
 
-        If that fails, for lack of memory say, the lanes are as they were before.
+        If that fails, for lack of memory say, the lanes are as they were before. (On a CPU only the
+        first time: what fitted once fits again, and the copy would take as long as a step.)
         """
-        if self._proven:  # shapes are static: what fitted once fits again
+        if self._proven and not self.done.is_cuda:
             self._train(steps)
             return self.observe()
         state = self.params, self.slots, self.done
@@ -102,14 +105,14 @@ class Lanes:
     def _train(self, steps: int) -> None:
         if self.done.is_cuda:
             if steps not in self._graphs:
-                self._graphs[steps] = Graph(self._one_update, (self.params, self.slots, self.done))
+                state = self.params, self.slots, self.done
+                # No method of these lanes: they would hold each other, and much memory, too long.
+                update = functools.partial(self._update, *state, self.data, self.hyper)
+                self._graphs[steps] = Graph(update, state)
             self._graphs[steps].repeat(steps)
         else:
             for _ in range(steps):
-                self._one_update()
-
-    def _one_update(self) -> None:
-        self._update(self.params, self.slots, self.done, self.data, self.hyper)
+                self._update(self.params, self.slots, self.done, self.data, self.hyper)
 
     def observe(self) -> Tensor:
         """All observables of all lanes, float64 [width, observables], on the CPU."""

@@ -27,10 +27,11 @@ def fitted(mode: Mode, run: Run) -> Mode:
     torch.cuda.reset_peak_memory_stats()
     free, _ = torch.cuda.mem_get_info()
     before = torch.cuda.memory_allocated()
-    trial = Lanes(prepare(run), replace(mode, width=TRIED, compiled=False))
-    trial.advance(1)
+    try:
+        Lanes(prepare(run), replace(mode, width=TRIED, compiled=False)).advance(1)
+    except torch.OutOfMemoryError:
+        return replace(mode, width=1)
     each = (torch.cuda.max_memory_allocated() - before) / TRIED
-    del trial
     torch.cuda.empty_cache()
     return replace(mode, width=lanes_within(SHARE * free, each, mode.width))
 

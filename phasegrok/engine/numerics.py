@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 
 import torch
 
@@ -13,7 +14,8 @@ KEPT = {M_MMAP_THRESHOLD: 32 << 20, M_TOP_PAD: 64 << 20, M_TRIM_THRESHOLD: 2**31
 
 
 class cpu_numerics:
-    """One thread and flushed denormals while training, and the caller's settings afterwards.
+    """One thread and flushed denormals while training, and the caller's settings afterwards; how
+    memory is kept stays as it is set here.
 
     One thread makes a run's bits independent of the machine's load and core count; weights that
     decay towards zero would otherwise spend most of the time in denormal arithmetic.
@@ -36,9 +38,9 @@ def keep_freed_memory() -> None:
     """Let glibc keep what a step frees for the next step; other C libraries do as they do.
 
     As it comes, glibc hands larger pieces back to the kernel, which fills them with zeros, page
-    by page, when the next step asks for them again: up to half of a step's time.
+    by page, when the next step asks for them again: a third of the time of a small network's step.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
         for parameter, value in KEPT.items():
             mallopt(parameter, value)

@@ -77,8 +77,7 @@ class Pack:
         self.counts: Counter[str] = Counter()
         self._given = given or {}
         self._states = states or {}
-        # Runs that were under way go first, so that a resumed pack holds what the old one held.
-        self._waiting = Queue(sorted(runs, key=lambda run: run.run_id not in self._states))
+        self._waiting = Queue(runs, begun=self._states)
         self._lanes: Lanes | None = None
         self._in_lane: list[Prepared | None] = [None] * mode.width
         self._records: dict[int, Record] = {}
@@ -122,8 +121,11 @@ class Pack:
         return ended
 
     def state(self) -> dict[str, dict[str, Any]]:
-        """Where every run in a lane is, by run_id: all that a resumed pack needs."""
-        return {self._run_in(lane).run_id: self._state_of(lane) for lane in self.active}
+        """Where every run under way is, in a lane or waiting for one again, by run_id: all that a
+        resumed pack needs."""
+        begun = {run.run_id for run in self._waiting} & self._states.keys()
+        in_lanes = {self._run_in(lane).run_id: self._state_of(lane) for lane in self.active}
+        return {name: self._states[name] for name in begun} | in_lanes
 
     def _count(self, steps: int) -> None:
         held = len(self.active)

@@ -14,9 +14,13 @@ REPEATS = 5
 def matmul_peak(device: str) -> float:
     """Floating-point operations per second of the fastest of a few float32 matrix products.
 
-    On a CPU it is that of the threads torch is set to, one in a worker.
+    On a CPU it is that of the threads torch is set to, one in a worker. 0 if a GPU's memory is too
+    full for them.
     """
-    return max(_rate(size, device) for size in SIZES[torch.device(device).type])
+    try:
+        return max(_rate(size, device) for size in SIZES[torch.device(device).type])
+    except torch.OutOfMemoryError:
+        return 0.0
 
 
 def _rate(size: int, device: str) -> float:

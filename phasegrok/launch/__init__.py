@@ -14,10 +14,10 @@ from typing import Any
 from phasegrok import phases
 from phasegrok.answers import Asked, answered_ids
 from phasegrok.errors import FAILED, INTERRUPTED, OK
-from phasegrok.launch.local import Pool, WorkerLost, visible_gpus
+from phasegrok.launch.local import Pool, WorkerLost
 from phasegrok.plan import Plan
 from phasegrok.progress import Progress
-from phasegrok.sizing import device_of, workers
+from phasegrok.sizing import device_of, visible_gpus, workers
 from phasegrok.store import Store, load
 
 Event = dict[str, Any]
@@ -92,7 +92,7 @@ def _inline(planned: Plan, take: Take, interrupted: Interrupt) -> None:
 def _local(planned: Plan, take: Take, interrupted: Interrupt) -> None:
     """A pool of worker processes."""
     gpus = visible_gpus() if device_of(planned.config) == "cuda" else []
-    count = workers(planned.config, len(gpus))
+    count = workers(planned.config)
     pool = Pool(planned.store, [pack.pack_id for pack in planned.packs], count, gpus)
     interrupted.then = pool.stop
     if interrupted.is_set():

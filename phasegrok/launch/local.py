@@ -164,12 +164,3 @@ class Pool:
         if self._stopped_at is not None and time.monotonic() - self._stopped_at > STOP_S:
             self._problem = self._problem or WorkerLost(f"workers did not end within {STOP_S:g} s")
             self.kill()
-
-
-def visible_gpus() -> list[str]:
-    """The GPUs a user may use: those of CUDA_VISIBLE_DEVICES, else all that the driver lists."""
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if named is not None:
-        return [name.strip() for name in named.split(",") if name.strip()]
-    devices = list(Path("/dev").glob("nvidia[0-9]*"))
-    return [str(number) for number in range(len(devices))]

@@ -111,7 +111,8 @@ def plan_schema(swept: Mapping[str, Sequence[Any]], axes: Sequence[str]) -> pa.S
     fields: dict[str, pa.DataType] = {"run_id": _TEXT, "seed": _INT}
     fields |= {key: column_type(values) for key, values in swept.items()}
     fields |= {f"index.{name}": _INT for name in axes}
-    fields |= {"pack_id": _TEXT, "width": _INT, "compiled": _FLAG, "lane_order": _INT}
+    fields |= {"pack_id": _TEXT, "width": _INT, "compiled": _FLAG, "device": _TEXT}
+    fields |= {"lane_order": _INT}
     return pa.schema([*fields.items(), ("config", _TEXT)])
 
 
