@@ -14,12 +14,12 @@ REPEATS = 5
 def matmul_peak(device: str) -> float:
     """Floating-point operations per second of the fastest of a few float32 matrix products.
 
-    On a CPU it is that of the threads torch is set to, one in a worker. 0 if a GPU's memory is too
-    full for them.
+    On a CPU it is that of the threads torch is set to, one in a worker. 0 where they cannot be
+    done: the memory is too full for them, or there is no such device, as training itself will tell.
     """
     try:
         return max(_rate(size, device) for size in SIZES[torch.device(device).type])
-    except torch.OutOfMemoryError:
+    except (RuntimeError, AssertionError):  # without CUDA, torch asserts
         return 0.0
 
 
