@@ -132,9 +132,9 @@ EVERY_OPTIMISER = list({case.optim: case for case in CASES}.values())
 every_optimiser = pytest.mark.parametrize("case", EVERY_OPTIMISER, ids=lambda case: case.optim)
 
 
-def filled(runs: Sequence[Run]) -> Lanes:
+def filled(runs: Sequence[Run], *, compiled: bool = False) -> Lanes:
     """A lane for each run."""
-    found = Lanes(prepare(runs[0]), Mode(len(runs)))
+    found = Lanes(prepare(runs[0]), Mode(len(runs), compiled))
     for lane, run in enumerate(runs):
         found.fill(lane, prepare(run))
     return found
@@ -221,3 +221,23 @@ def test_a_run_in_a_loop_over_lanes_comes_out_as_under_vmap():
         other = looped[run_id].row
         for column in ("train_loss", "val_loss", "weight_norm"):
             assert other[column] == pytest.approx(outcome.row[column], rel=1e-9)
+
+
+def test_lanes_of_several_sizes_take_turns_with_one_compiled_program(monkeypatch):
+    """Where the guards of torch.compile are skipped, every shape still gets its own kernels."""
+    monkeypatch.setattr(lanes_module, "_PROGRAMS", {})
+    (run,) = lanes(Case("quadratic_mlp", "x+y", "mse", "adamw", 0.01), 1, dtype="float64")
+    p = run.config["task"]["p"]
+    # A training set as large as there are symbols, which a compiler may take for one size; larger.
+    fractions = [size / p**2 for size in (p, 2 * p + 1, p * (p - 1))]
+    runs = [with_config(run, task={**run.config["task"], "train_fraction": fraction})
+            for fraction in fractions]  # fmt: skip
+    with cpu_numerics():
+        by_mode = [[filled([run], compiled=compiled) for run in runs]
+                   for compiled in (True, False)]  # fmt: skip
+        sizes = [found.data["train_labels"].shape[1] for found in by_mode[0]]
+        assert sizes == [p, 2 * p + 1, p * (p - 1)]
+        for _ in range(3):
+            for compiled, eager in zip(*by_mode, strict=True):
+                torch.testing.assert_close(compiled.advance(5), eager.advance(5),
+                                           rtol=1e-9, atol=1e-12)  # fmt: skip

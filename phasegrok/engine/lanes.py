@@ -10,6 +10,7 @@ import functools
 import json
 import math
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from phasegrok import models, optim, tasks
 from phasegrok.cells import shared_part
 from phasegrok.engine.graphs import Graph
 from phasegrok.engine.prepare import Prepared
-from phasegrok.engine.step import Arguments, Evaluate, Recipe, Update, program
+from phasegrok.engine.step import Arguments, Evaluate, Recipe, Update, program, unguarded
 from phasegrok.engine.trial import check_parts, try_out
 from phasegrok.optim import Slots, Tensors
 
@@ -89,8 +90,9 @@ class Lanes:
         first time: what fitted once fits again, and the copy would take as long as a step.)
         """
         if self._proven and not self.done.is_cuda:
-            self._train(steps)
-            return self.observe()
+            with unguarded() if self.mode.compiled else nullcontext():
+                self._train(steps)
+                return self.observe()
         state = self.params, self.slots, self.done
         before = pytree.tree_map(torch.clone, state)
         try:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,6 +144,15 @@ def compile_alone(function: Callable[..., Any]) -> Callable[..., Any]:
     # dynamic=False: only the training set's size, marked by the lanes, is a symbol, so that one
     # compilation serves every train_fraction.
     return torch.compile(alone, dynamic=False)
+
+
+def unguarded() -> AbstractContextManager[Any]:
+    """Calls in here are of compiled programs that have run before on tensors of these very shapes.
+
+    Asking again whether the program still fits its arguments takes a tenth of a small network's
+    step. What tells the several compilations of one program apart is asked all the same.
+    """
+    return torch.compiler.set_stance(skip_guard_eval_unsafe=True)
 
 
 def loop(function: Callable[..., Any], in_dims: tuple[Any, ...]) -> Callable[..., Any]:
