@@ -196,7 +196,7 @@ def _team(column: str, case: Case, options: Options) -> Team:
                   "device": options.device, "first": 0, "runs": 1,
                   "warm_steps": WARM_STEPS}  # fmt: skip
     if column == "phasegrok":
-        runs = options.lanes or _lanes_of_a_sweep(_a_run(case, options), options.device)
+        runs = options.lanes or lanes_of_a_sweep(_a_run(case, options), options.device)
         task = {**task, "runs": runs, "compiled": not options.quick}
         tasks = [{**task, "first": number * runs} for number in range(_processes(options))]
         return Team(tasks, threads=1)
@@ -205,7 +205,7 @@ def _team(column: str, case: Case, options: Options) -> Team:
     return Team([task], threads=threads)
 
 
-def _lanes_of_a_sweep(run: Run, device: str) -> int:
+def lanes_of_a_sweep(run: Run, device: str) -> int:
     """How many lanes `lanes="auto"` gives a sweep of very many runs like this one, compiled."""
     config = {"train": {"lanes": "auto"}, "launch": {"device": device}}
     return sizing.lanes(config, [[run] * sizing.MOST_RUNS_IN_A_PACK], compiled=True)

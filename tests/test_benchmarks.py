@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import engine, sweep
+from benchmarks import engine, limits, sweep
 from benchmarks.cases import CASES, EVAL_EVERY, Case
 from benchmarks.packed import Packed
 from benchmarks.plain_loop import PlainLoop, minibatches
-from phasegrok import tasks
+from phasegrok import tasks, work
 from phasegrok.cells import Run
 from phasegrok.engine import Given, prepare
 
@@ -138,3 +138,17 @@ def test_where_the_benchmarked_sweep_goes_is_not_a_setting(
 def test_a_sweep_that_fails_is_shown_with_its_words() -> None:
     with pytest.raises(SystemExit, match=r"(?s)code 2.*optim.lrr"):
         sweep.main(["--sweep", "quick", "optim.lrr=1"])
+
+
+def test_the_parts_of_an_update_are_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    (row,) = limits.main(["--quick", "--cases", "quadratic97"])
+    assert sum(part["seconds"] for part in row["parts"]) == pytest.approx(row["seconds"])
+    products = [part for part in row["parts"] if "shapes" in part]
+    known = work.of_run(
+        next(c for c in CASES if c.key == "quadratic97").runs(1, quick=True)[0].config
+    )
+    assert known is not None and len(products) == 3
+    assert sum(part["flop"] for part in products) == pytest.approx(known.step * 16)
+    assert all(part["share"] > 0 for part in row["parts"] if part["name"] != "the rest")
+    assert 0 < row["share_of_peak"] < row["bound"]
+    assert "of a square product" in capsys.readouterr().out
