@@ -144,7 +144,7 @@ def _kept_pack(pack_id: str, runs: list[Run], placed: Mapping[str, dict[str, Any
 def _new_packs(runs: Sequence[Run], config: Config, first_number: int) -> list[PackPlan]:
     packs: list[PackPlan] = []
     for groups in _programs(runs):
-        compiled = sizing.compiles(config, [run for group in groups for run in group])
+        compiled = sizing.compiles(config, groups)
         width = sizing.lanes(config, groups, compiled)
         cut = [piece for group in groups
                for piece in sizing.pieces(group, len(runs), width, config)]  # fmt: skip

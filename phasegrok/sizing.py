@@ -51,26 +51,28 @@ def device_of(config: Config) -> str:
 # --------------------------------------------------------------------------------------- compiling
 
 
-def compiles(config: Config, runs: Sequence[Run]) -> bool:
+def compiles(config: Config, groups: Sequence[Sequence[Run]]) -> bool:
     """`train.compile`; auto compiles where that pays. Never without a compiler.
 
     Args:
-        runs: those that share a program, which is what is compiled.
+        groups: runs that share a program, which is what is compiled, each group of one size of the
+            training set.
     """
     asked = config["train"]["compile"]
-    vectorised = all(run.config["train"].get("vectorise", True) for run in runs[:1])
-    if not runs or not vectorised or not has_compiler(device_of(config)):
+    vectorised = all(group[0].config["train"].get("vectorise", True) for group in groups[:1])
+    if not groups or not vectorised or not has_compiler(device_of(config)):
         return False
-    return compiling_pays(config, runs) if asked == "auto" else asked
+    return compiling_pays(config, groups) if asked == "auto" else asked
 
 
-def compiling_pays(config: Config, runs: Sequence[Run]) -> bool:
+def compiling_pays(config: Config, groups: Sequence[Sequence[Run]]) -> bool:
     """Whether compiling saves a worker more than it costs, if no run ends before its budget."""
-    per_flop = SAVED_S_PER_FLOP[device_of(config)]
-    known = work.of_run(runs[0].config)
-    saved_s = SAVED_S + per_flop * (known.step if known else UNKNOWN_FLOP)
-    run_steps = sum(run.config["train"]["steps"] for run in runs)
-    return saved_s * run_steps / workers(config) >= WORTH_COMPILING_S
+    per_flop, saved_s = SAVED_S_PER_FLOP[device_of(config)], 0.0
+    for group in groups:
+        known = work.of_run(group[0].config)
+        of_step = SAVED_S + per_flop * (known.step if known else UNKNOWN_FLOP)
+        saved_s += of_step * sum(run.config["train"]["steps"] for run in group)
+    return saved_s / workers(config) >= WORTH_COMPILING_S
 
 
 def has_compiler(device: str) -> bool:

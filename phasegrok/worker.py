@@ -82,7 +82,7 @@ def train(
     rows: dict[str, dict[str, Any]] = {}
     with cpu_numerics():
         for group in groups.values():
-            is_compiled = sizing.compiles(config, group)
+            is_compiled = sizing.compiles(config, [group])
             width = min(sizing.lanes(config, [group], is_compiled), len(group))
             mode = fitted(Mode(width, is_compiled, sizing.device_of(config)), group[0])
             pack = Pack(group, mode, watch(config), given=given)

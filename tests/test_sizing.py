@@ -194,6 +194,17 @@ def test_what_is_short_stays_eager_and_what_is_long_is_compiled(planned, compile
     assert "compiled: tens of seconds at first, cached for later" in words(default)
 
 
+def test_whether_compiling_pays_is_judged_by_all_runs_not_by_the_smallest(compiler):
+    """The first runs of an axis of train_fraction have the least to do."""
+    config = composed("+sweep=wd_vs_frac", "seeds=2", "sweep.y.num=10")
+    (groups,) = plan._programs(runs(config))
+    steps = [work.of_run(group[0].config) for group in groups]
+    assert steps[0] is not None and steps[-1] is not None and 2 * steps[0].step < steps[-1].step
+    of_the_smallest = [groups[0]] * len(groups)
+    assert sizing.compiling_pays(config, groups)
+    assert not sizing.compiling_pays(config, of_the_smallest)
+
+
 @pytest.mark.parametrize("asked", [True, False])
 @pytest.mark.parametrize("sweep", ["quick", "wd_vs_frac"])
 def test_compiling_that_is_asked_for_or_refused_is_done_or_not(planned, compiler, sweep, asked):
