@@ -60,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
                 print(line(rows[-1]), flush=True)
     if options.record:
         command = shlex.join(["python", "-m", "benchmarks.sweep", *given])
-        name = f"sweep-{options.sweep}-{machine.slug(gpu=rows[0]['device'] == 'cuda')}"
+        asked = "-".join([options.sweep, *options.overrides])
+        name = f"sweep-{asked}-{machine.slug(gpu=rows[0]['device'] == 'cuda')}"
         print(f"recorded in {machine.record(name, rows, command)}")
     return rows
 
