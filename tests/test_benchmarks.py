@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 
 from benchmarks import engine, limits, sweep
 from benchmarks.cases import CASES, EVAL_EVERY, Case
+from benchmarks.machine import ROOT
 from benchmarks.packed import Packed
 from benchmarks.plain_loop import PlainLoop, minibatches
 from phasegrok import tasks, work
@@ -152,3 +154,20 @@ def test_the_parts_of_an_update_are_all_of_it(capsys: pytest.CaptureFixture[str]
     assert all(part["share"] > 0 for part in row["parts"] if part["name"] != "the rest")
     assert 0 < row["share_of_peak"] < row["bound"]
     assert "of a square product" in capsys.readouterr().out
+
+
+def test_the_speeds_in_the_docs_are_those_that_were_recorded() -> None:
+    (record,) = (ROOT / "benchmarks" / "results").glob("engine-*.json")
+    text = (ROOT / "docs" / "sweeps.md").read_text()
+    for row in json.loads(record.read_text())["rows"]:
+        rates = [f"{row[column]['run_steps_per_s']:,.0f}" for column in engine.COLUMNS]
+        ratios = [
+            f"{row['over_loop']:.1f}",
+            f"{row['over_jax']:.1f}",
+            f"{row['share_of_peak']:.0%}",
+        ]
+        assert f"| {' | '.join([row['title'], *rates, *ratios])} |" in text
+        if row["case"] == "quadratic23":
+            readme = " ".join((ROOT / "README.md").read_text().split())
+            assert f"{ratios[0]} times as many steps a second as the loop" in readme
+            assert f"and {ratios[1]} times as many as JAX" in readme
