@@ -20,6 +20,10 @@ from phasegrok.cells import Config, Run
 PACKS_PER_WORKER = 4
 MOST_RUNS_IN_A_PACK = 4096
 
+# Of the time that a SLURM job may take: an estimate may be wrong by this much before the job is
+# stopped and queued again.
+SHARE_OF_A_JOB = 1 / 3
+
 # On a GPU as many lanes as are worth having; how many fit into its memory the worker finds out.
 GPU_LANES = 512
 
@@ -41,11 +45,20 @@ WORTH_COMPILING_S = 60.0
 
 
 def device_of(config: Config) -> str:
-    """`launch.device`; auto is a GPU if the machine shows one. torch is not needed to tell."""
-    asked = config["launch"].get("device", "auto")
+    """`launch.device`; auto is a GPU if the machine shows one, or SLURM is asked for one. torch is
+    not needed to tell."""
+    launch = config["launch"]
+    asked = launch.get("device", "auto")
     if asked != "auto":
         return asked
+    if on_nodes(config):
+        return "cuda" if launch["gpus_per_node"] else "cpu"
     return "cuda" if any(Path("/dev").glob("nvidia[0-9]*")) else "cpu"
+
+
+def on_nodes(config: Config) -> bool:
+    """Whether the runs train on other machines than this, of which little is known here."""
+    return config["launch"].get("name") == "slurm"
 
 
 # --------------------------------------------------------------------------------------- compiling
@@ -60,7 +73,7 @@ def compiles(config: Config, groups: Sequence[Sequence[Run]]) -> bool:
     """
     asked = config["train"]["compile"]
     vectorised = all(group[0].config["train"].get("vectorise", True) for group in groups[:1])
-    if not groups or not vectorised or not has_compiler(device_of(config)):
+    if not groups or not vectorised or not able_to_compile(config):
         return False
     return compiling_pays(config, groups) if asked == "auto" else asked
 
@@ -69,10 +82,21 @@ def compiling_pays(config: Config, groups: Sequence[Sequence[Run]]) -> bool:
     """Whether compiling saves a worker more than it costs, if no run ends before its budget."""
     per_flop, saved_s = SAVED_S_PER_FLOP[device_of(config)], 0.0
     for group in groups:
-        known = work.of_run(group[0].config)
-        of_step = SAVED_S + per_flop * (known.step if known else UNKNOWN_FLOP)
-        saved_s += of_step * sum(run.config["train"]["steps"] for run in group)
+        run_steps = sum(run.config["train"]["steps"] for run in group)
+        saved_s += (SAVED_S + per_flop * flop_of(group[0])) * run_steps
     return saved_s / workers(config) >= WORTH_COMPILING_S
+
+
+def able_to_compile(config: Config) -> bool:
+    """Whether there is a compiler. On nodes that cannot be seen from here there is taken to be one;
+    a worker that finds none trains eagerly."""
+    return on_nodes(config) or has_compiler(device_of(config))
+
+
+def flop_of(run: Run) -> float:
+    """Operations of one of its steps, or what they are taken for."""
+    known = work.of_run(run.config)
+    return known.step if known else UNKNOWN_FLOP
 
 
 def has_compiler(device: str) -> bool:
@@ -95,10 +119,8 @@ def lanes(config: Config, groups: Sequence[Sequence[Run]], compiled: bool) -> in
         return asked
     if device_of(config) == "cuda":
         return GPU_LANES
-    known = max(
-        (work.of_run(group[0].config) for group in groups), key=lambda w: w.step if w else 0
-    )
-    suited = min(CPU_FLOP_PER_CALL / (known.step if known else UNKNOWN_FLOP), MOST_CPU_LANES)
+    most = max(flop_of(group[0]) for group in groups)
+    suited = min(CPU_FLOP_PER_CALL / most, MOST_CPU_LANES)
     if compiled:  # eager, a call costs so much more that empty lanes matter less than few lanes
         suited = min(suited, sum(map(len, groups)) / len(groups) / RUNS_PER_LANE)
     return power_of_2(suited)
@@ -109,28 +131,54 @@ def power_of_2(number: float) -> int:
     return 2 ** max(round(math.log2(max(number, 1e-9))), 0)
 
 
-def pieces(runs: Sequence[Run], total: int, width: int, config: Config) -> list[Sequence[Run]]:
+def pieces(
+    runs: Sequence[Run], total: int, width: int, config: Config, size: int | None = None
+) -> list[Sequence[Run]]:
     """Runs of equal shapes cut into packs of about equal size.
 
     Args:
         total: runs of the whole sweep, these among them.
+        size: runs in a pack at most; None: as many as suit this machine's workers.
     """
     share = math.ceil(total / (workers(config) * PACKS_PER_WORKER))
     # Never so small that its lanes run empty for most of the time, if that leaves all workers busy.
     full = min(RUNS_PER_LANE * width, math.ceil(total / workers(config)))
-    size = min(max(share, full, width), MOST_RUNS_IN_A_PACK)
-    count = math.ceil(len(runs) / size)
+    here = min(max(share, full, width), MOST_RUNS_IN_A_PACK)
+    count = math.ceil(len(runs) / (size or here))
     cuts = [len(runs) * i // count for i in range(count + 1)]
     return [runs[low:high] for low, high in pairwise(cuts)]
 
 
+def runs_per_pack(config: Config, seconds: float) -> int:
+    """`launch.runs_per_pack` of SLURM jobs; auto fills a share of a job's time.
+
+    Args:
+        seconds: what a run is taken to need.
+    """
+    asked = config["launch"]["runs_per_pack"]
+    if asked != "auto":
+        return asked
+    suited = SHARE_OF_A_JOB * 60 * config["launch"]["timeout_min"] / max(seconds, 1e-9)
+    return min(max(int(suited), 1), MOST_RUNS_IN_A_PACK)
+
+
 def workers(config: Config) -> int:
-    """Worker processes of a local launch: one per GPU or core unless told, never two on a GPU."""
-    asked = config["launch"].get("workers", 1)
+    """Worker processes: of a local launch one per GPU or core unless told, never two on a GPU; of
+    SLURM jobs as many as may run at a time."""
+    launch = config["launch"]
+    if on_nodes(config):
+        return launch["array_parallelism"] * packs_at_a_time(config)
+    asked = launch.get("workers", 1)
     gpus = len(visible_gpus()) if device_of(config) == "cuda" else 0
     if asked == "auto":
         return gpus or max(len(os.sched_getaffinity(0)), 1)
     return min(asked, gpus) if gpus else asked
+
+
+def packs_at_a_time(config: Config) -> int:
+    """Packs that a SLURM job trains side by side: one per GPU, or per CPU where there is none."""
+    launch = config["launch"]
+    return launch["gpus_per_node"] if device_of(config) == "cuda" else launch["cpus_per_task"]
 
 
 def visible_gpus() -> list[str]:

@@ -17,7 +17,7 @@ from phasegrok.config import check, compose
 from phasegrok.engine.graphs import MOST_UPDATES, largest_divisor
 from phasegrok.engine.memory import lanes_within
 from phasegrok.errors import InputError
-from phasegrok.plan import Plan
+from phasegrok.plan import Plan, packs
 from phasegrok.worker import train
 from tests.sweeping import command
 
@@ -48,7 +48,7 @@ def compiler(require) -> None:
 
 
 def auto_lanes(config: Config, compiled: bool) -> int:
-    (groups,) = plan._programs(runs(config))
+    (groups,) = packs._programs(runs(config))
     return sizing.lanes(config, groups, compiled)
 
 
@@ -197,7 +197,7 @@ def test_what_is_short_stays_eager_and_what_is_long_is_compiled(planned, compile
 def test_whether_compiling_pays_is_judged_by_all_runs_not_by_the_smallest(compiler):
     """The first runs of an axis of train_fraction have the least to do."""
     config = composed("+sweep=wd_vs_frac", "seeds=2", "sweep.y.num=10")
-    (groups,) = plan._programs(runs(config))
+    (groups,) = packs._programs(runs(config))
     steps = [work.of_run(group[0].config) for group in groups]
     assert steps[0] is not None and steps[-1] is not None and 2 * steps[0].step < steps[-1].step
     of_the_smallest = [groups[0]] * len(groups)

@@ -1,0 +1,120 @@
+"""From a composed config to what is left to train: runs, what the stores already answer, packs.
+
+A plan knows nothing of processes or clusters; it can be made, shown and thrown away.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from phasegrok import cells, sizing
+from phasegrok.answers import ANSWER_COLUMNS, Asked, refuse_another_sweep, reusable
+from phasegrok.cells import Config, Run
+from phasegrok.errors import InputError
+from phasegrok.plan.packs import PLACE, PackPlan, pack_key, packs_of
+from phasegrok.plan.words import describe
+from phasegrok.store import Store, kept_path, swept
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["PackPlan", "Plan", "describe", "pack_key", "prepare"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep with what is known of it and what is left to do."""
+
+    config: Config
+    store: Store
+    runs: tuple[Run, ...]
+    packs: tuple[PackPlan, ...]
+    done: int
+    reused: Mapping[str, pa.Table] = field(default_factory=dict)
+    # Censored runs that a larger budget takes further: from their kept state, or from the start.
+    continued: int = 0
+    anew: int = 0
+
+
+def prepare(config: Config) -> Plan:
+    """Plan a checked config; unless `dry_run`, write what a worker needs into the store.
+
+    Raises:
+        InputError: the directory holds another sweep, or cannot be written.
+    """
+    out = config["out"] or Path("outputs") / config["sweep"]["name"]
+    store = Store(out, own=not config["dry_run"])
+    planned = _plan(config, store)
+    if not config["dry_run"]:
+        try:
+            _write(planned)
+        except OSError as error:
+            raise InputError(
+                f"out={store.path} cannot be written: {error.strerror}; "
+                "choose a directory you may write to with out=DIR"
+            ) from error
+    return planned
+
+
+def _plan(config: Config, store: Store) -> Plan:
+    runs = tuple(cells.runs(config))
+    if store.exists():
+        refuse_another_sweep(store, config)
+    asked = Asked.of(config)
+    rows = store.rows(ANSWER_COLUMNS)
+    answered = set(asked.answering(rows)["run_id"].to_pylist())
+    missing = [run for run in runs if run.run_id not in answered]
+    reused = reusable(config, store, asked, {run.run_id for run in missing})
+    found = {run_id for table in reused.values() for run_id in table["run_id"].to_pylist()}
+    missing = [run for run in missing if run.run_id not in found]
+    packs = packs_of(missing, config, store)
+    done = len(runs) - len(missing) - len(found)
+    ids = {run.run_id for run in missing}
+    censored = asked.extending(rows).select(["run_id", "kept_state", "reused_from"])
+    further = [row for row in censored.to_pylist() if row["run_id"] in ids]
+    continued = sum(kept_path(store, row) is not None for row in further)
+    return Plan(config, store, runs, packs, done, reused, continued, len(further) - continued)
+
+
+# ------------------------------------------------------------------------------------- writing
+
+
+def _write(planned: Plan) -> None:
+    store, config = planned.store, planned.config
+    store.path.mkdir(parents=True, exist_ok=True)
+    store.write_config(config)
+    for source, table in planned.reused.items():
+        # Of another sweep, maybe over other keys.
+        runs = [json.loads(text) for text in table["config"].to_pylist()]
+        ours = {key: [cells.lookup(run, key) for run in runs] for key in swept(config)}
+        ours["sweep"] = [config["sweep"]["name"]] * len(table)
+        ours["reused_from"] = [first or source for first in table["reused_from"].to_pylist()]
+        store.write_part(f"reused-{uuid.uuid4().hex[:8]}", table, config, ours)
+    store.write_plan(_plan_rows(planned), config)
+
+
+def _plan_rows(planned: Plan) -> list[dict[str, Any]]:
+    """Rows of plan.parquet: this plan's runs, each where this or an earlier plan placed it."""
+    before = {row["run_id"]: row for row in planned.store.plan(("run_id", *PLACE))}
+    device = sizing.device_of(planned.config)
+    now = {
+        run.run_id: {"pack_id": p.pack_id, "width": p.width, "compiled": p.compiled,
+                     "device": device, "lane_order": place}
+        for p in planned.packs
+        for place, run in enumerate(p.runs)
+    }  # fmt: skip
+    nowhere, text, rows = dict.fromkeys(PLACE), cells.as_json(), []
+    for run in planned.runs:
+        place = before.get(run.run_id, nowhere)
+        if run.run_id in now and now[run.run_id]["pack_id"] != place["pack_id"]:
+            place = now[run.run_id]
+        where = {key: place.get(key) for key in PLACE}
+        index = {f"index.{name}": position for name, position in run.index.items()}
+        row = {"run_id": run.run_id, "seed": run.seed, **run.cell, **index, **where}
+        rows.append(row | {"config": text(run.config)})
+    return rows
