@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -89,7 +90,7 @@ def answered_ids(store: Store, asked: Asked, of: Iterable[str] | None = None) ->
 def reusable(config: Config, store: Store, asked: Asked, wanted: set[str]) -> dict[str, pa.Table]:
     """Rows of other stores that answer missing runs: store directory -> rows to copy."""
     reused: dict[str, pa.Table] = {}
-    for other in _other_stores(config, store):
+    for other in other_stores(config, store):
         if not wanted:
             break
         found = asked.answering(other.rows(of=wanted))
@@ -99,7 +100,7 @@ def reusable(config: Config, store: Store, asked: Asked, wanted: set[str]) -> di
     return reused
 
 
-def _other_stores(config: Config, store: Store) -> Iterable[Store]:
+def other_stores(config: Config, store: Store) -> Iterable[Store]:
     """The stores named by `reuse`, then the siblings of `out`."""
     named = [Store(path, own=False) for path in config["reuse"]]
     absent = [str(other.path) for other in named if not other.exists()]
@@ -112,8 +113,9 @@ def _other_stores(config: Config, store: Store) -> Iterable[Store]:
     beside = sorted(folder.iterdir()) if folder.is_dir() else []
     siblings = [Store(path, own=False) for path in beside]
     here = {store.path.resolve(), *(other.path.resolve() for other in named)}
-    fresh = (s for s in siblings if s.path.resolve() not in here and s.exists())
-    return [*named, *fresh]
+    fresh = (s for s in siblings if s.path.resolve() not in here)
+    readable = [s for s in fresh if os.access(s.sweep_file, os.R_OK)]
+    return [*named, *readable]
 
 
 def refuse_another_sweep(store: Store, config: Config) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 import traceback
 import uuid
@@ -15,13 +14,13 @@ from typing import Any
 
 import torch
 
-from phasegrok import work
+from phasegrok import claims, work
 from phasegrok.answers import Asked, answered_ids
 from phasegrok.cells import Config, Run
 from phasegrok.engine import Mode, Outcome, Pack, fitted
 from phasegrok.errors import InputError
 from phasegrok.rows import result_row, watch
-from phasegrok.sizing import device_of
+from phasegrok.sizing import device_of, has_compiler
 from phasegrok.states import Checkpoints
 from phasegrok.store import Store
 from phasegrok.store.files import write_text
@@ -40,6 +39,10 @@ def progress_event(phases_ended: Mapping[str, int] | None = None, **counts: floa
     return {"event": "progress", "phases": phases_ended or {}, "run_steps": 0, **counts}
 
 
+class _Lost(Exception):
+    """A later attempt at the pack has begun."""
+
+
 @dataclass
 class PackJob:
     """One pack of a store from its checkpoint to its end, or to a request to stop."""
@@ -56,16 +59,41 @@ class PackJob:
     left: Sequence[Run] = ()
     token: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
     pack: Pack | None = None
+    # States of runs that wait outside the pack.
+    aside: dict[str, Any] = field(default_factory=dict)
 
-    def run(self) -> bool:
-        """Train; True if the pack ended, False if it was asked to stop before."""
+    def run(self) -> str:
+        """Train; how it ended: ended, stopped, held or lost (`phasegrok.claims`)."""
         self.config = self.store.planned_config()
-        planned = self.store.planned(self.pack_id)
         self.checkpoints = Checkpoints(self.store, self.pack_id)
-        self.attempt = self.checkpoints.next_attempt()
+        try:
+            self.claim = claims.claim(self.store, self.pack_id, self.checkpoints.next_attempt())
+        except claims.Held as held:
+            log.warning("%s", held)
+            return claims.HELD
+        with self.claim:
+            try:
+                done = self._run()
+            except _Lost:
+                log.warning("%s: a later attempt has begun; attempt %d stops",
+                            self.pack_id, self.claim.number)  # fmt: skip
+                return claims.LOST
+            except BaseException as error:
+                self.claim.end(claims.FAILED, type(error).__name__)
+                raise
+            how = claims.ENDED if done else claims.STOPPED
+            self.claim.end(how)
+            return how
+
+    def _run(self) -> bool:
+        """Train; True if the pack ended, False if it was asked to stop before."""
+        planned = self.store.planned(self.pack_id)
+        self.attempt = self.claim.number
         ids = [row["run_id"] for row in planned]
         answered = answered_ids(self.store, Asked.of(self.config), of=ids)
+        answered |= self.store.given_up(self.config)
         runs = [_run_of(row) for row in planned if row["run_id"] not in answered]
+        self.claim.progress |= {"runs": len(ids) - len(runs), "of": len(ids), "run_steps": 0}
         if not runs:
             return True
         self.mode = _mode(planned[0], self.config)
@@ -75,11 +103,11 @@ class PackJob:
         try:
             self.mode = fitted(self.mode, runs[0])
             return self._train_in_memory(states)
-        except (InputError, OSError):
+        except (InputError, OSError, _Lost):
             raise
-        except Exception:  # the program itself failed: its unfinished runs are recorded as failed
-            self._record_failure(traceback.format_exc())
-            return True
+        except Exception:
+            log.exception("%s: its program failed; its runs train on one at a time", self.pack_id)
+            return self._train_apart()
 
     def _train_in_memory(self, states: dict[str, Any]) -> bool:
         """Train; when memory runs out, go on from the last evaluation with half the lanes."""
@@ -104,6 +132,8 @@ class PackJob:
         flushed = saved = reported = time.monotonic()
         launch = self.config["launch"]
         while not pack.finished and not self.stopping():
+            if self.claim.lost.is_set():
+                raise _Lost
             self._tick(pack)
             now = time.monotonic()
             if now - reported >= PROGRESS_S:
@@ -117,11 +147,35 @@ class PackJob:
                 flushed = time.monotonic()
         if pack.finished:
             self._flush()
-            self.checkpoints.clear()
+            if not self.aside:
+                self.checkpoints.clear()
         else:
             self._checkpoint(pack)
         self._report()  # last, since nobody may be listening any more
         return pack.finished
+
+    def _train_apart(self) -> bool:
+        """Train what is left one run at a time: only a run whose own fault it was fails."""
+        if self.pack is not None:
+            self._take(self.pack.ended())
+            self.left = self.pack.unfinished()
+            self._report()
+        # Not of the program that failed, which may have stopped in the middle of an update.
+        left = {run.run_id for run in self.left}
+        self.aside = self.checkpoints.load(watch(self.config), left)
+        for run in self.left:
+            self.pack, self.told = None, Counter()
+            state = {run.run_id: self.aside.pop(run.run_id)} if run.run_id in self.aside else {}
+            try:
+                if not self._train([run], state):
+                    return False
+            except (InputError, OSError, _Lost):
+                raise
+            except Exception:
+                self._take([Outcome(run, "failed", error=traceback.format_exc())])
+                self._flush()
+        self._report()
+        return True
 
     def _tick(self, pack: Pack) -> None:
         """Train to the next evaluation; its wall time is shared by the lanes that held a run."""
@@ -140,13 +194,14 @@ class PackJob:
             self.news["failed" if outcome.status == "failed" else row["phase"]] += 1
             if outcome.error is not None:
                 self._write_error(outcome)
+        self.claim.progress["runs"] += len(ended)
 
     def _row(self, outcome: Outcome) -> dict[str, Any]:
         row = result_row(outcome, self.config, self.mode)
         row |= {
             "pack_id": self.pack_id,
             "attempt": self.attempt,
-            "job_id": os.environ.get("SLURM_JOB_ID"),
+            "job_id": claims.job_id(),
             "seconds": self.seconds[outcome.run.run_id],
         }
         if outcome.status == "finished" and self.config["train"].get("keep_state"):
@@ -161,6 +216,7 @@ class PackJob:
         """Write the rows that ended since the last flush, as one part."""
         if not self.rows:
             return
+        self._refuse_if_lost()
         self.checkpoints.write_kept()
         # The last word keeps two drivers at work on one store from writing over each other.
         name = f"part-{self.pack_id}-{self.attempt:04d}-{self.parts_written:05d}-{self.token}"
@@ -171,35 +227,35 @@ class PackJob:
     def _checkpoint(self, pack: Pack) -> None:
         """Rows first: a run is either in a part or in the checkpoint, never in neither."""
         self._flush()
-        self.checkpoints.save(pack.state(), self.attempt)
+        self._refuse_if_lost()
+        self.checkpoints.save(self.aside | pack.state(), self.attempt)
+
+    def _refuse_if_lost(self) -> None:
+        """Nothing is written beside a later attempt, which would go on from it only to lose it."""
+        if self.claim.superseded():
+            raise _Lost
 
     def _report(self) -> None:
         """Tell the driver what ended and what was done since the last report."""
         done = Counter(self.pack.counts) if self.pack is not None else self.told
         phases_ended, self.news = dict(self.news), Counter()
         new, self.told = done - self.told, done
+        self.claim.progress["run_steps"] = (
+            self.claim.progress.get("run_steps", 0) + new["run_steps"]
+        )
         if self.work is None:
             new["uncounted_steps"] = new["run_steps"]
         else:
             new["flop"] = self.work.of(new["run_steps"], new["evaluations"])
         self.emit(progress_event(phases_ended, **new))
 
-    def _record_failure(self, error: str) -> None:
-        """Every run of the pack that had not ended failed with this error."""
-        log.error("%s: %s", self.pack_id, error)
-        if self.pack is not None:
-            self._take(self.pack.ended())
-            self.left = self.pack.unfinished()
-        self._take([Outcome(run, "failed", error=error) for run in self.left])
-        self._flush()
-        self._report()
-
     def _write_error(self, outcome: Outcome) -> None:
-        report = {"run_id": outcome.run.run_id, "traceback": outcome.error,
+        run_id = outcome.run.run_id
+        report = {"run_id": run_id, "traceback": outcome.error,
                   "pack_id": self.pack_id, "attempt": self.attempt,
+                  "failures": self.store.failures(run_id) + 1,
                   "config": outcome.run.config}  # fmt: skip
-        path = self.store.errors / f"{outcome.run.run_id}.json"
-        write_text(path, json.dumps(report, indent=2))
+        write_text(self.store.errors / f"{run_id}.json", json.dumps(report, indent=2))
 
 
 def _run_of(row: Mapping[str, Any]) -> Run:
@@ -207,4 +263,8 @@ def _run_of(row: Mapping[str, Any]) -> Run:
 
 
 def _mode(row: Mapping[str, Any], config: Config) -> Mode:
-    return Mode(row["width"], row["compiled"], device_of(config))
+    device = device_of(config)
+    compiled = row["compiled"] and has_compiler(device)
+    if compiled != row["compiled"]:
+        log.warning("there is no C++ compiler here: training eagerly, several times slower")
+    return Mode(row["width"], compiled, device)

@@ -120,8 +120,8 @@ def run_packs(store: Store, pack_ids: Callable[[], str | None], emit: Emit,
             if peak is None:
                 peak = matmul_peak(sizing.device_of(store.planned_config()))
                 emit(progress_event(peak=peak))
-            ended = PackJob(store, pack_id, emit, stopping).run()
-            emit({"event": "pack", "pack_id": pack_id, "ended": ended})
+            how = PackJob(store, pack_id, emit, stopping).run()
+            emit({"event": "pack", "pack_id": pack_id, "how": how})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -129,6 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     (path,) = sys.argv[1:] if arguments is None else arguments
     # Ctrl-C reaches the whole foreground group; the driver alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # SLURM's warning before the end of a job is its driver's affair too.
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     closed = threading.Event()
     packs: queue.Queue[str | None] = queue.Queue()
     threading.Thread(target=_read_packs, args=(packs, closed), daemon=True).start()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from phasegrok import claims
 from phasegrok.store import Store, load
 from tests.sweeping import command, differences, finished, results, started, unfinished
 
@@ -197,3 +198,37 @@ def test_what_a_users_module_prints_does_not_disturb_the_sweep(tmp_path: Path) -
     answer = command(*SHORT, "model=own", "model.name=chatty:Moody", "model.width=null",
                      "sweep.x.values=[0.5]", "out=answer", cwd=tmp_path)  # fmt: skip
     assert answer.returncode == 0, answer.stderr
+
+
+def test_two_drivers_that_start_at_once_share_the_work(tmp_path: Path) -> None:
+    """No row lost, at most one pack trained by both, and each sees the whole sweep at its end."""
+    alone, out = tmp_path / "alone" / "quick", tmp_path / "quick"
+    settings = ("+sweep=quick", "launch.workers=2", "train.compile=false", "train.lanes=4",
+                "seeds=4")  # fmt: skip
+    assert finished([*settings, f"out={alone}"]) == 0
+    drivers = [started(*settings, f"out={out}") for _ in range(2)]
+    said = [driver.communicate(timeout=300) for driver in drivers]
+    assert [driver.returncode for driver in drivers] == [0, 0], said
+    assert all("64 of 64 runs" in out for out, _ in said)
+    assert not differences(results(out), results(alone))
+    attempts = claims.attempts(Store(out))
+    assert attempts.keys() == {row["pack_id"] for row in Store(out).plan(["pack_id"])}
+    assert len(attempts) == 4
+    trained_twice = [name for name, of in attempts.items()
+                     if sum(each.run_steps > 0 for each in of) > 1]  # fmt: skip
+    assert len(trained_twice) <= 1
+
+
+def test_a_run_that_keeps_failing_is_given_up_after_so_many_attempts(tmp_path: Path) -> None:
+    (tmp_path / "brittle.py").write_text(
+        "from torch import nn\n\n\nclass Net(nn.Module):\n    def __init__(self, **settings):\n"
+        "        raise RuntimeError('never')\n"
+    )
+    out = tmp_path / "quick"
+    settings = ("+sweep=quick", "model=own", "model.name=brittle:Net", "model.width=null",
+                "sweep.x.num=1", "seeds=1", "launch.workers=1", "launch.max_attempts=2",
+                f"out={out}")  # fmt: skip
+    for failures in (1, 2, 2):
+        assert command(*settings, cwd=tmp_path).returncode == 1
+        reports = [json.loads(path.read_text()) for path in (out / "errors").glob("*.json")]
+        assert [report["failures"] for report in reports] == [failures] * 4

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from phasegrok import InputError, load
+from phasegrok.cells import SEMANTICS
 from phasegrok.config import compose
 from phasegrok.plan import _plan_rows, prepare
 from phasegrok.store import Store
@@ -223,3 +224,13 @@ def test_a_plan_knows_every_run_and_its_place(store: Store) -> None:
 def test_a_plan_made_again_places_every_run_where_it_was(store: Store) -> None:
     again = prepare({**store.config(), "train": {**store.config()["train"], "lanes": 2}})
     assert _plan_rows(again) == store.plan()
+
+
+def test_a_worker_refuses_a_plan_of_code_that_trains_otherwise(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job may wait for days while its checkout changes; its rows would not be equal."""
+    assert store.planned_config()["sweep"]["name"] == "quick"
+    monkeypatch.setattr("phasegrok.cells.SEMANTICS", SEMANTICS + 1)
+    with pytest.raises(InputError, match=f"semantics {SEMANTICS}.* this one's .{SEMANTICS + 1}"):
+        store.planned_config()

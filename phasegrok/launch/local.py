@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from phasegrok.claims import HELD, LOST, STOPPED, job_id
 from phasegrok.errors import InputError
 from phasegrok.store import Store
 
@@ -26,6 +27,8 @@ Event = dict[str, Any]
 
 # How long workers may take to finish their step and write, once asked to stop.
 STOP_S = 60.0
+# How often it is asked whether a pack that another driver's worker held is free or done.
+ASK_AGAIN_S = 3.0
 
 
 class WorkerLost(Exception):
@@ -38,17 +41,29 @@ class Pool:
     Args:
         gpus: names of the GPUs as CUDA_VISIBLE_DEVICES has them, one for each worker; empty for
             the CPU.
+        patient: wait for packs that the workers of another driver train.
     """
 
     def __init__(
-        self, store: Store, pack_ids: Iterable[str], workers: int, gpus: Sequence[str] = ()
+        self,
+        store: Store,
+        pack_ids: Iterable[str],
+        workers: int,
+        gpus: Sequence[str] = (),
+        *,
+        patient: bool = True,
     ):
         self._waiting = list(pack_ids)[::-1]
         self._events: queue.Queue[tuple[int, Event | None]] = queue.Queue()
         self._stopped_at: float | None = None
         self._problem: Exception | None = None
         self._holding: dict[int, str | None] = {}
-        self._logs = store.path / "logs"
+        # Packs that other drivers' workers train, and our workers that wait for them.
+        self._elsewhere: list[str] = []
+        self._idle: list[int] = []
+        self._asked_at = time.monotonic()
+        self._patient = patient
+        self._logs = store.logs
         self._logs.mkdir(parents=True, exist_ok=True)
         count = min(workers, len(self._waiting))
         self._processes = [self._start(store, number, gpus) for number in range(count)]
@@ -65,17 +80,17 @@ class Pool:
         """
         alive = set(range(len(self._processes)))
         while alive:
+            self._kill_the_late()
+            self._ask_again()
             try:
                 number, event = self._events.get(timeout=1.0)
             except queue.Empty:
-                self._kill_the_late()
                 continue
             if event is None:
                 alive.discard(number)
                 self._judge_end(number)
             elif event["event"] == "pack":
-                self._holding[number] = None if event["ended"] else self._holding[number]
-                self._feed(number)
+                self._judge_pack(number, event)
             elif event["event"] == "error":
                 kind = InputError if event["input"] else WorkerLost
                 self._stop_for(kind(event["message"]))
@@ -88,6 +103,7 @@ class Pool:
         """Ask all workers to finish their step, write what they have and end."""
         self._stopped_at = self._stopped_at or time.monotonic()
         self._waiting.clear()
+        self._elsewhere.clear()
         for process in self._processes:
             assert process.stdin is not None
             with contextlib.suppress(BrokenPipeError):
@@ -119,7 +135,8 @@ class Pool:
         return process
 
     def _log(self, number: int) -> Path:
-        return self._logs / f"worker-{number}.log"
+        of_job = f"{job}-" if (job := job_id()) else ""
+        return self._logs / f"worker-{of_job}{number}.log"
 
     def _listen(self, number: int, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
@@ -141,8 +158,28 @@ class Pool:
                 self._holding[number] = self._waiting.pop()
                 stdin.write(f"{self._holding[number]}\n")
                 stdin.flush()
+            elif self._elsewhere and self._holding.get(number) is None:
+                self._idle.append(number)
             else:
                 stdin.close()
+
+    def _judge_pack(self, number: int, event: Event) -> None:
+        """A worker's word about how its time with a pack ended; one that stopped will end."""
+        if event["how"] == STOPPED:
+            return
+        self._holding[number] = None
+        if event["how"] in (HELD, LOST) and self._patient:
+            self._elsewhere.append(event["pack_id"])
+        self._feed(number)
+
+    def _ask_again(self) -> None:
+        """Packs that another driver's workers train: is something of them left by now?"""
+        if self._idle and time.monotonic() - self._asked_at >= ASK_AGAIN_S:
+            self._asked_at = time.monotonic()
+            self._waiting, self._elsewhere = [*self._elsewhere, *self._waiting], []
+            idle, self._idle = self._idle, []
+            for number in idle:
+                self._feed(number)
 
     # -------------------------------------------------------------------------------- the end
 

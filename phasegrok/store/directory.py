@@ -23,6 +23,7 @@ from phasegrok.store.files import (
     write_table,
     write_text,
 )
+from phasegrok.store.provenance import versions
 from phasegrok.store.schema import CURVES, plan_schema, result_schema, swept
 
 log = logging.getLogger("phasegrok")
@@ -44,6 +45,9 @@ class Store:
         self.parts = self.path / "parts"
         self.checkpoints = self.path / "ckpt"
         self.errors = self.path / "errors"
+        self.claims = self.path / "claims"
+        self.logs = self.path / "logs"
+        self.jobs_file = self.path / "jobs.jsonl"
         self._damaged: set[Path] = set()
         self._keys_read: dict[Path, tuple[tuple[int, ...], pa.Table]] = {}
 
@@ -80,7 +84,7 @@ class Store:
         """Write plan.parquet; the composed config travels in its metadata, for the workers."""
         schema = plan_schema(swept(config), list(cells.axes(config["sweep"])))
         table = tables.of_rows(rows, schema)
-        about = tables.metadata({"config": config})
+        about = tables.metadata({"config": config, **versions()})
         write_table(self.plan_file, table.replace_schema_metadata(about))
 
     def plan(self, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
@@ -99,8 +103,36 @@ class Store:
         return empty(plan_schema({}, [])) if table is None else table
 
     def planned_config(self) -> dict[str, Any]:
-        """The composed config that the plan was made from."""
-        return json.loads(metadata(self.plan_file)[tables.META])["config"]
+        """The composed config that the plan was made from.
+
+        Raises:
+            InputError: by code that trains otherwise than this one does; rows would not be equal.
+        """
+        about = json.loads(metadata(self.plan_file)[tables.META])
+        semantics = about.get("semantics", cells.SEMANTICS)
+        if semantics != cells.SEMANTICS:
+            raise InputError(
+                f"{self.path} was planned by phasegrok {about.get('phasegrok')}, whose training "
+                f"(semantics {semantics}) differs from this one's ({cells.SEMANTICS}); train it "
+                "with that version, or ask the sweep again into another directory"
+            )
+        return about["config"]
+
+    # ------------------------------------------------------------------------------ runs that fail
+
+    def failures(self, run_id: str) -> int:
+        """How many times a run failed by its own fault."""
+        try:
+            report = json.loads((self.errors / f"{run_id}.json").read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return 0
+        return report.get("failures", 1)
+
+    def given_up(self, config: Mapping[str, Any]) -> set[str]:
+        """Runs that failed `launch.max_attempts` times and are not tried again."""
+        most = config["launch"].get("max_attempts")
+        names = [path.stem for path in self.errors.glob("[!.]*.json")] if most else []
+        return {name for name in names if self.failures(name) >= most}
 
     # --------------------------------------------------------------------------------- the rows
 
