@@ -55,10 +55,14 @@ def ask(composed: Config, arguments: Sequence[str] = ()) -> int:
     planned = plan.prepare(composed)
     print(plan.describe(planned), flush=True)
     if composed["dry_run"]:
+        if composed["launch"]["name"] == "slurm":
+            from phasegrok.launch import slurm
+
+            print(slurm.preview(planned))
         return OK
     from phasegrok import launch
 
-    return launch.run(planned, arguments)
+    return launch.run(planned, ["python", "-m", "phasegrok.sweep", *arguments])
 
 
 def _answer(options: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ The descriptions are the messages: a fault reads `KEY = VALUE: must be DESCRIPTI
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -90,13 +91,44 @@ class Phase(_Section):
 
 
 class Launch(_Section):
-    name: Literal["inline", "local"] = Field(description="inline or local")
-    workers: Literal["auto"] | Count = Field(description=AUTO_OR_COUNT)
+    """What every launch has."""
+
+    name: Literal["inline", "local", "slurm"] = Field(description="inline, local or slurm")
     device: Literal["auto", "cpu", "cuda"] = Field(description="auto, cpu or cuda")
     flush_s: float = Field(ge=0, description="a number of seconds >= 0 (0: at every evaluation)")
     checkpoint_s: float = Field(
         ge=0, description="a number of seconds >= 0 (0: at every evaluation)"
     )
+    max_attempts: int = Field(ge=1, description="a whole number >= 1")
+
+
+class Here(Launch):
+    """On this machine: inline or local."""
+
+    workers: Literal["auto"] | Count = Field(description=AUTO_OR_COUNT)
+
+
+class Slurm(Launch):
+    partition: str | None = Field(description="null or a partition's name (sinfo lists them)")
+    account: str | None = Field(description="null or an account's name")
+    qos: str | None = Field(description="null or the name of a quality of service")
+    constraint: str | None = Field(description="null or a kind of node, like a100")
+    gpus_per_node: int = Field(ge=0, description="a whole number >= 0 (0: a CPU job)")
+    cpus_per_task: int = Field(ge=1, description="a whole number >= 1")
+    mem_gb: float = Field(gt=0, description="a number of GB > 0")
+    timeout_min: int = Field(ge=1, description="a whole number of minutes >= 1")
+    array_parallelism: int = Field(ge=1, description="a whole number >= 1")
+    max_array_size: int | None = Field(
+        ge=1, description="null (as the site says) or a whole number >= 1"
+    )
+    max_queued: int | None = Field(ge=1, description="null (no limit) or a whole number >= 1")
+    runs_per_pack: Literal["auto"] | Count = Field(description=AUTO_OR_COUNT)
+    setup: list[str] = Field(description="a list of shell lines, like [module load cuda]")
+    parameters: dict[str, bool | int | float | str] = Field(
+        description="a mapping of sbatch options, like {exclude: node7}"
+    )
+    python: str | None = Field(description="null or a command that starts Python on the nodes")
+    wait: bool = Field(description="true or false")
 
 
 class Axis(_Section):
@@ -133,7 +165,7 @@ class Composed(_Section):
     optim: Optim = Field(description="a mapping; choose one with optim=NAME")
     train: Train = Field(description="a mapping; choose one with train=NAME")
     phase: Phase = Field(description="a mapping; choose one with phase=NAME")
-    launch: Launch = Field(description="a mapping; choose one with launch=NAME")
+    launch: Here = Field(description="a mapping; choose one with launch=NAME")
     seeds: Count | Seeds = Field(
         description="how many (a whole number >= 1), or a list of different whole numbers >= 0"
     )
@@ -144,3 +176,18 @@ class Composed(_Section):
     reuse: list[str] = Field(description="a list of folders, like [outputs/a,outputs/b]")
     dry_run: bool = Field(description="true or false")
     sweep: Sweep = Field(description="a sweep; choose one with +sweep=NAME")
+
+
+class ComposedForSlurm(Composed):
+    """The same with `launch=slurm`."""
+
+    launch: Slurm = Field(  # pyright: ignore[reportIncompatibleVariableOverride]
+        description="a mapping; choose one with launch=NAME"
+    )
+
+
+def schema_of(config: Mapping[str, Any]) -> type[Composed]:
+    """The schema that a composed configuration, whatever it holds, is checked against."""
+    launch = config.get("launch")
+    named = launch.get("name") if isinstance(launch, Mapping) else None
+    return ComposedForSlurm if named == "slurm" else Composed

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from phasegrok import models, tasks
 from phasegrok.cells import Config, lookup
-from phasegrok.config.schema import Composed
+from phasegrok.config.schema import Composed, schema_of
 from phasegrok.config.words import leaves, meant, shown
 
 # What pydantic calls a key that the schema does not have.
@@ -52,10 +52,11 @@ def is_below(key: str, section: str) -> bool:
 
 def typed(config: Config) -> list[str]:
     """The faults that the schema finds: unknown and missing keys, wrong types, out of range."""
+    schema = schema_of(config)
     try:
-        Composed.model_validate(config)
+        schema.model_validate(config)
     except ValidationError as error:
-        found = [(fault["type"], *_place(fault["loc"])) for fault in error.errors()]
+        found = [(fault["type"], *_place(fault["loc"], schema)) for fault in error.errors()]
         strange = {key for kind, key, _, _ in found if kind in UNKNOWN_KEY}
         known = [key for key in leaves(config) if not any(is_below(key, s) for s in strange)]
         return [_sentence(config, *fault, known) for fault in found]
@@ -81,12 +82,12 @@ def _sentence(
     return f"{key} = {value}: no such key{hint}"
 
 
-def _place(loc: tuple[int | str, ...]) -> Place:
+def _place(loc: tuple[int | str, ...], schema: type[Composed]) -> Place:
     """The dotted key, what it may hold, and the section it stands in, of a pydantic location.
 
     Locations go on below a key, into list items and the members of unions; those parts are cut.
     """
-    section: type[BaseModel] | None = Composed
+    section: type[BaseModel] | None = schema
     owner, key, allowed, free_name = None, [], "", False
     for part in loc:
         if free_name:  # a name of the user's own, as in optim.groups.NAME
@@ -125,7 +126,8 @@ def _meant_together(config: Config, bad: set[str]) -> Iterator[str]:
     task, model = config.get("task"), config.get("model")
     task_faults = tasks.faults(task) if isinstance(task, Mapping) else [""]
     model_faults = models.faults(model) if isinstance(model, Mapping) else [""]
-    sound = {"task", "model", "optim", "train", "phase"} - {key.partition(".")[0] for key in bad}
+    sections = {"task", "model", "optim", "train", "phase", "launch"}
+    sound = sections - {key.partition(".")[0] for key in bad}
     yield from filter(None, [*task_faults, *model_faults])
     if isinstance(task, Mapping) and isinstance(model, Mapping):
         yield from _fit_faults(task, model)
@@ -137,6 +139,8 @@ def _meant_together(config: Config, bad: set[str]) -> Iterator[str]:
         yield from _group_faults(config)
     if "train" in sound:
         yield from _step_faults(config["train"])
+    if "launch" in sound:
+        yield from _launch_faults(config["launch"])
     if {"train", "phase"} <= sound:
         yield from _rule_faults(config["train"], config["phase"])
 
@@ -192,6 +196,11 @@ def _step_faults(train: Mapping[str, Any]) -> Iterator[str]:
             f"train.steps = {steps}: must be a multiple of train.eval_every = {every}, so that "
             f"the last step is evaluated; nearest: {' or '.join(near)}"
         )
+
+
+def _launch_faults(launch: Mapping[str, Any]) -> Iterator[str]:
+    if launch["name"] == "slurm" and launch["device"] == "cuda" and not launch["gpus_per_node"]:
+        yield "launch.device = cuda: needs launch.gpus_per_node >= 1; it is 0, for CPU jobs"
 
 
 def _rule_faults(train: Mapping[str, Any], phase: Mapping[str, Any]) -> Iterator[str]:

@@ -30,20 +30,25 @@ class Interrupt(threading.Event):
     then: Callable[[], None] = staticmethod(lambda: None)
 
 
-def run(planned: Plan, argv: Sequence[str] = ()) -> int:
+def run(planned: Plan, command: Sequence[str] = ()) -> int:
     """Train a plan's packs, then collect and draw.
+
+    Args:
+        command: the words that, given again, go on with what is left.
 
     Returns:
         The exit code: 0; 1 if a run or worker failed (the rest is kept and drawn); 130 after
-        Ctrl-C, once everything that ended is written.
+        Ctrl-C, once everything that ended is written. SLURM jobs are waited for only if asked to.
     """
+    if planned.packs and planned.config["launch"].get("wait") is False:
+        return _submit_and_leave(planned)
     progress = Progress(sum(len(pack.runs) for pack in planned.packs))
     problem: Exception | None = None
     with _interrupts() as interrupted:
         if planned.packs:
             launcher = _LAUNCHERS[planned.config["launch"]["name"]]
             try:
-                launcher(planned, progress.take, interrupted)
+                launcher(planned, progress, interrupted)
             except (WorkerLost, OSError) as error:
                 problem = error
             progress.close()
@@ -53,7 +58,7 @@ def run(planned: Plan, argv: Sequence[str] = ()) -> int:
         print(f"phasegrok: {problem}", file=sys.stderr)
     missing = unanswered(planned) - failed
     if missing:
-        _print_how_to_go_on(planned, missing, argv)
+        _print_how_to_go_on(planned, missing, command)
     if interrupted.is_set():
         return INTERRUPTED
     return FAILED if failed or missing or problem is not None else OK
@@ -81,15 +86,17 @@ def collect(store: Store) -> list[dict[str, Any]]:
 # ----------------------------------------------------------------------------- ways to train
 
 
-def _inline(planned: Plan, take: Take, interrupted: Interrupt) -> None:
+def _inline(planned: Plan, progress: Progress, interrupted: Interrupt) -> None:
     """All packs in this process, for debugging."""
     from phasegrok.worker import run_packs
 
     ids = iter([pack.pack_id for pack in planned.packs])
-    run_packs(planned.store, lambda: next(ids, None), _progress_only(take), interrupted.is_set)
+    run_packs(
+        planned.store, lambda: next(ids, None), _progress_only(progress.take), interrupted.is_set
+    )
 
 
-def _local(planned: Plan, take: Take, interrupted: Interrupt) -> None:
+def _local(planned: Plan, progress: Progress, interrupted: Interrupt) -> None:
     """A pool of worker processes."""
     gpus = visible_gpus() if device_of(planned.config) == "cuda" else []
     count = workers(planned.config)
@@ -98,16 +105,46 @@ def _local(planned: Plan, take: Take, interrupted: Interrupt) -> None:
     if interrupted.is_set():
         pool.stop()
     try:
-        pool.run(take)
+        pool.run(progress.take)
     except KeyboardInterrupt:
         pool.kill()
         raise
 
 
-_LAUNCHERS: dict[str, Callable[[Plan, Take, Interrupt], None]] = {
+def _slurm(planned: Plan, progress: Progress, interrupted: Interrupt) -> None:
+    """Job arrays, followed to their end."""
+    from phasegrok.launch import waiting
+
+    waiting.follow(planned, progress, interrupted.is_set)
+
+
+_LAUNCHERS: dict[str, Callable[[Plan, Progress, Interrupt], None]] = {
     "inline": _inline,
     "local": _local,
+    "slurm": _slurm,
 }
+
+
+def _submit_and_leave(planned: Plan) -> int:
+    """Submit job arrays, and say what to do next."""
+    from phasegrok.launch import slurm
+
+    made = slurm.submit(planned)
+    packs, jobs = slurm.in_flight(planned.store), sum(len(each.packs) for each in made)
+    ids = ", ".join(each.array_id for each in made)
+    waiting = sum(pack.pack_id not in packs for pack in planned.packs)
+    where = shlex.quote(str(planned.store.path))
+    in_all = f"{slurm.counted(jobs, 'job')} in {slurm.counted(len(made), 'array')}"
+    print(f"submitted {in_all}: {ids}" if made else "nothing submitted")
+    if len(packs) - sum(len(job) for each in made for job in each.packs) > 0 or not made:
+        print(f"{len(packs)} packs are in flight")
+    if waiting:
+        print(f"{waiting} packs have no room in the queue (launch.max_queued); later:")
+        print(f"  phasegrok retry {where}        submits them; launch.wait=true does it by itself")
+    print(f"  phasegrok status {where}       how far it is (--watch goes on looking)")
+    print(f"  phasegrok collect {where}      results and figure of what there is")
+    print(f"  phasegrok cancel {where}       ends its jobs; what is done is kept")
+    return OK
 
 
 def _progress_only(take: Take) -> Take:
@@ -158,10 +195,9 @@ def _print_summary(planned: Plan, rows: Sequence[dict[str, Any]], progress: Prog
     return failed
 
 
-def _print_how_to_go_on(planned: Plan, missing: int, argv: Sequence[str]) -> None:
-    command = shlex.join(["python", "-m", "phasegrok.sweep", *argv])
+def _print_how_to_go_on(planned: Plan, missing: int, command: Sequence[str]) -> None:
     print(
         f"{missing} runs are still to train; what ended is kept in {planned.store.path}; "
-        f"go on with:\n  {command}",
+        f"go on with:\n  {shlex.join(command)}",
         file=sys.stderr,
     )
