@@ -1,4 +1,4 @@
-"""`phasegrok COMMAND`: sweep asks; show, plot and collect work from a sweep's directory alone."""
+"""`phasegrok COMMAND`: sweep asks; the others work from a sweep's directory alone."""
 
 from __future__ import annotations
 
@@ -39,8 +39,22 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="train it again: dense curve, kept weights; exit 1 if it differs",
     )
+    status = _command(commands, "status", _status, "how far it is, what is lost, how to go on")
+    status.add_argument(
+        "--watch",
+        nargs="?",
+        const=10.0,
+        type=_seconds,
+        metavar="SECONDS",
+        help="again every so many seconds (10) until nothing is going on",
+    )
     _command(commands, "plot", _plot, "draw the phase diagram again")
     _command(commands, "collect", _collect, "make results.parquet of all parts, and draw")
+    retry = _command(commands, "retry", _retry, "train what is missing and not in flight")
+    retry.add_argument(
+        "settings", nargs="*", metavar="launch.KEY=VALUE", help="other than before, where given"
+    )
+    _command(commands, "cancel", _cancel, "end this sweep's SLURM jobs; what is done is kept")
     return parser
 
 
@@ -88,6 +102,24 @@ def _replay(store: object, row: dict[str, object]) -> int:
     return FAILED
 
 
+def _seconds(text: str) -> float:
+    if not 0 < float(text) < float("inf"):
+        raise ValueError
+    return float(text)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from phasegrok import status
+    from phasegrok.store import Store
+
+    store = Store(options.directory, own=False)
+    if options.watch is not None:
+        return status.watch(store, options.watch)
+    found = status.gather(store)
+    print(status.describe(found))
+    return found.code
+
+
 def _plot(options: argparse.Namespace) -> int:
     from phasegrok import diagram
     from phasegrok.store import Store
@@ -98,6 +130,28 @@ def _plot(options: argparse.Namespace) -> int:
         raise InputError(f"{options.directory} holds no finished run yet")
     frame = rows.to_pandas()
     print("\n".join(str(path) for path in diagram.save(frame, config, options.directory)))
+    return OK
+
+
+def _retry(options: argparse.Namespace) -> int:
+    from phasegrok import launch, plan
+    from phasegrok.config.relaunch import relaunched
+    from phasegrok.store import Store
+
+    there = Store(options.directory).config() | {"out": str(options.directory), "dry_run": False}
+    planned = plan.prepare(relaunched(there, options.settings))
+    print(plan.describe(planned), flush=True)
+    return launch.run(planned, ["phasegrok", "retry", str(options.directory), *options.settings])
+
+
+def _cancel(options: argparse.Namespace) -> int:
+    from phasegrok.launch import slurm
+    from phasegrok.store import Store
+
+    store = Store(options.directory)
+    store.config()  # says so if it is no sweep's directory
+    ended = slurm.cancel(store)
+    print(f"cancelled {len(ended)} jobs" if ended else "no job of this sweep is in the queue")
     return OK
 
 
