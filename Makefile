@@ -7,12 +7,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIN    := pyproject.toml constraints.txt
 
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint cluster cluster-stop clean
 
 help:
 	@echo "make demo    install into $(VENV), run +sweep=wd_vs_frac, draw its phase diagram"
 	@echo "make test    install into $(VENV), run the tests (ARGS='-k layout' picks some)"
 	@echo "make lint    ruff and pyright"
+	@echo "make cluster start a two-node SLURM in .cluster/ to try launch=slurm on (needs Debian's"
+	@echo "             packages and says which); make cluster-stop ends it and its jobs"
 	@echo "make clean   remove $(VENV) and what the tools left; outputs/ stays"
 
 demo: $(VENV)/ready-to-run
@@ -26,6 +28,12 @@ lint: $(VENV)/ready-to-test
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m pyright --pythonpath $(BIN)/python
+
+cluster: $(VENV)/ready-to-run
+	@$(BIN)/python -m tests.slurm.cluster start $(ARGS)
+
+cluster-stop:
+	@$(PYTHON) -m tests.slurm.cluster stop
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache

@@ -23,7 +23,7 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 EXCUSED_IN_CI = ("cuda", "jax")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def require() -> Callable[[str, object, str], None]:
     """`require("slurm", shutil.which("sbatch"), "apt-get install slurmctld")` at a test's start.
 
