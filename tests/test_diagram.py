@@ -25,7 +25,10 @@ from PIL import Image
 from phasegrok import cells, diagram
 from phasegrok.diagram import files
 from phasegrok.diagram.dress import head_rows
-from phasegrok.diagram.grid import (
+from phasegrok.diagram.shapes import unit_bands
+from phasegrok.diagram.ticks import number_texts, ticks
+from phasegrok.errors import InputError
+from phasegrok.frames.grid import (
     Axis,
     axes_of,
     axis_cells,
@@ -35,10 +38,7 @@ from phasegrok.diagram.grid import (
     planned_axes,
     planned_runs,
 )
-from phasegrok.diagram.shapes import unit_bands
-from phasegrok.diagram.ticks import number_texts, ticks
-from phasegrok.diagram.words import caption, label, rule_text
-from phasegrok.errors import InputError
+from phasegrok.frames.words import caption, label, rule_text
 from phasegrok.phases import PHASES, Rule
 
 X, Y = "task.train_fraction", "optim.weight_decay"

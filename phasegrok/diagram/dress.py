@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullFormatter
 
-from phasegrok.diagram.grid import Axis, axis_cells
 from phasegrok.diagram.ticks import Ticks, ticks
-from phasegrok.diagram.words import label, value_text
+from phasegrok.frames.grid import Axis, axis_cells
+from phasegrok.frames.words import label, value_text
 
 Side = Literal["x", "y"]
 

@@ -19,10 +19,10 @@ from matplotlib.font_manager import FontProperties
 
 import phasegrok
 from phasegrok.diagram.dress import facet_text, lines
-from phasegrok.diagram.grid import Axis, phase_counts, phase_map, planned_axes, planned_runs
 from phasegrok.diagram.legend import columns
 from phasegrok.diagram.panels import new_figure, paint_panels, shape, theme
-from phasegrok.diagram.words import alt_text, caption, rule_text
+from phasegrok.frames.grid import Axis, phase_counts, phase_map, planned_axes, planned_runs
+from phasegrok.frames.words import alt_text, caption, rule_text
 from phasegrok.phases import Rule
 from phasegrok.store import swept
 

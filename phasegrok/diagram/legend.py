@@ -14,8 +14,8 @@ from matplotlib.patches import Patch, Polygon
 
 from phasegrok.diagram.colors import EMPTY, MARKS, PHASE_COLORS
 from phasegrok.diagram.dress import inches
-from phasegrok.diagram.grid import phase_counts
 from phasegrok.diagram.shapes import unit_bands
+from phasegrok.frames.grid import phase_counts
 
 # Width of one column of the legend in inches: the longest entry with a count of four digits.
 _COLUMN = 1.35

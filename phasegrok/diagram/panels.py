@@ -18,10 +18,10 @@ from matplotlib.figure import Figure, SubFigure
 
 from phasegrok.diagram.colors import EMPTY, FRAME, MARKS, PHASE_COLORS
 from phasegrok.diagram.dress import dress, head_columns, head_rows, inches
-from phasegrok.diagram.grid import Axis, axes_of, axis_cells, phase_map, refuse_mixed
 from phasegrok.diagram.legend import add_legend
 from phasegrok.diagram.shapes import bands, corners, crosses
 from phasegrok.errors import InputError
+from phasegrok.frames.grid import Axis, axes_of, axis_cells, phase_map, refuse_mixed
 from phasegrok.phases import Rule, classify
 
 # A strip: one row, for a diagram over a single axis.

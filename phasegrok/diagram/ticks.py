@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from phasegrok.diagram.grid import Axis, axis_cells
-from phasegrok.diagram.words import value_text
+from phasegrok.frames.grid import Axis, axis_cells
+from phasegrok.frames.words import value_text
 
 # A value of at most so many characters is a better label than a power of ten beside it.
 _SHORT = 5

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from phasegrok import cells
-from phasegrok.diagram.grid import Axis, phase_counts
+from phasegrok.frames.grid import Axis, phase_counts
 from phasegrok.phases import Rule
 from phasegrok.tasks import operations
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from phasegrok import cells
-from phasegrok.diagram.values import are_numbers, combinations, distinct, plain
 from phasegrok.errors import InputError
+from phasegrok.frames.values import are_numbers, combinations, distinct, plain
 from phasegrok.phases import PHASES, UNDECIDED, cell_table
 
 SCALES = ("linear", "log", "category")
