@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,8 @@ import pandas as pd
 
 from phasegrok import cells
 from phasegrok.errors import InputError
+from phasegrok.frames.places import axis_cells as axis_cells
+from phasegrok.frames.places import located, placed, require, whole
 from phasegrok.frames.values import are_numbers, combinations, distinct, plain
 from phasegrok.phases import PHASES, UNDECIDED, cell_table
 
@@ -21,11 +22,7 @@ SCALES = ("linear", "log", "category")
 SHOWN = (*PHASES, "tie", UNDECIDED, "failed", "missing")
 
 # The columns that say what was trained; seeds are none of them.
-_HYPERPARAMETERS = ("task.", "model.", "optim.", "train.")
-
-# The space between the cells for zero and the rest of a log axis, as a share of the axis; at most
-# that many cells.
-_BREAK, _BREAK_CELLS = 0.025, 0.4
+HYPERPARAMETERS = ("task.", "model.", "optim.", "train.")
 
 
 @dataclass(frozen=True)
@@ -82,46 +79,6 @@ class Axis:
         return low * (high / low) ** share if self.log else low + (high - low) * share
 
 
-def axis_cells(axis: Axis) -> pd.DataFrame:
-    """The borders of the cells along one axis, one row per value.
-
-    Borders are half way between neighbouring values: arithmetic mid-points on a linear axis,
-    geometric ones on a log axis; the outermost cells reach as far out as in. Zero on a log axis
-    gets a column of its own below the rest, set off by a gap; its borders have no meaning as
-    numbers. Categories stand at 0, 1, 2, ...
-
-    Returns:
-        Columns `value`, `low`, `high`, `centre` (where the tick stands), `broken` (zero on log).
-    """
-    zero = axis.log and axis.values[0] == 0
-    if axis.scale == "category":
-        points = np.arange(len(axis.values), dtype=float)
-    else:
-        points = np.array(axis.values[zero:], dtype=float)
-    edges = np.exp(_edges(np.log(points))) if axis.log else _edges(points)
-    low, high, centre = edges[:-1], edges[1:], points
-    if zero:
-        usual = float(np.median(np.log(high / low)))
-        gap = min(_BREAK * math.log(high[-1] / low[0]), _BREAK_CELLS * usual)
-        zero_high = low[0] * math.exp(-gap)
-        zero_low = zero_high * math.exp(-usual)
-        low, high = np.insert(low, 0, zero_low), np.insert(high, 0, zero_high)
-        centre = np.insert(centre, 0, math.sqrt(zero_low * zero_high))
-    broken = [zero and i == 0 for i in range(len(centre))]
-    values = np.array([*axis.values, None], dtype=object)[:-1]
-    values = values if axis.scale == "category" else values.astype(float)
-    columns = {"value": values, "low": low, "high": high, "centre": centre, "broken": broken}
-    return pd.DataFrame(columns)
-
-
-def _edges(points: np.ndarray) -> np.ndarray:
-    """Mid-points with both ends reflected: n points give n + 1 edges. A lone point gets width 1."""
-    if len(points) == 1:
-        return np.array([points[0] - 0.5, points[0] + 0.5])
-    inner = (points[:-1] + points[1:]) / 2
-    return np.concatenate([[2 * points[0] - inner[0]], inner, [2 * points[-1] - inner[-1]]])
-
-
 def guess_scale(values: Sequence[Any]) -> str:
     """ "log" if the values are spaced more evenly by ratio than by difference, else "linear".
 
@@ -170,7 +127,7 @@ def refuse_mixed(frame: pd.DataFrame, drawn: Iterable[str]) -> None:
     at, cells_drawn = combinations(frame, drawn)
     mixed = {}
     for key in frame.columns:
-        if key in drawn or not str(key).startswith(_HYPERPARAMETERS):
+        if key in drawn or not str(key).startswith(HYPERPARAMETERS):
             continue
         codes, values = distinct(frame.loc[:, key])
         if len(np.unique(at * len(values) + codes)) > len(cells_drawn):
@@ -232,34 +189,15 @@ def phase_map(frame: pd.DataFrame, axes: Mapping[str, Axis], phase: str = "phase
         its value under the dotted key; the borders `x.low`, `x.high` (and of y); and `shown`: a
         phase, "tie", "undecided", "failed" (all the cell's runs failed) or "missing".
     """
-    at = {f"{name}.at": axis for name, axis in axes.items()}
-    told = [column for column in (phase, "status") if column in frame]
-    placed = frame[told].assign(
-        **{name: axis.positions(frame.loc[:, axis.key]) for name, axis in at.items()}
-    )
-    inside = placed.loc[(placed[list(at)] >= 0).all(axis=1)]
-    if inside.empty:
-        keys = ", ".join(axis.key for axis in axes.values())
-        raise InputError(f"there is nothing to draw: no run lies on the axes {keys}")
-    spans = [range(len(axis.values)) for axis in axes.values()]
-    whole = pd.MultiIndex.from_product(spans, names=list(at)).to_frame(index=False)
-    full = whole.merge(cell_table(inside, by=list(at), phase=phase), how="left", on=list(at))
+    require(frame, [phase])
+    at = [f"{name}.at" for name in axes]
+    told = cell_table(placed(frame, axes, keep=(phase, "status")), by=at, phase=phase)
+    full = located(whole(axes), axes).merge(told, how="left", on=at)
     only_failed = (full["seeds"] == 0) & (full["failed"] > 0) & (full["undecided"] == 0)
     full["shown"] = full["majority"].mask(only_failed, "failed").fillna("missing")
     counts = ["seeds", "undecided", "failed"]
     full[counts] = full[counts].fillna(0).astype("int64")
-    return full.assign(**_places(full, axes))
-
-
-def _places(full: pd.DataFrame, axes: Mapping[str, Axis]) -> dict[str, Any]:
-    """The columns that say where each cell is: values by dotted key, and borders of x and y."""
-    columns: dict[str, Any] = {}
-    for name, axis in axes.items():
-        along = axis_cells(axis).iloc[full[f"{name}.at"]]
-        columns[axis.key] = along["value"].to_numpy()
-        if name in ("x", "y"):
-            columns |= {f"{name}.{side}": along[side].to_numpy() for side in ("low", "high")}
-    return columns
+    return full
 
 
 def phase_counts(full: pd.DataFrame) -> pd.Series:

@@ -83,19 +83,37 @@ def value_text(value: Any, key: str = "") -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def caption(frame: pd.DataFrame, config: Config, data_hash: str = "") -> str:
+def caption(
+    frame: pd.DataFrame,
+    config: Config,
+    data_hash: str = "",
+    *,
+    shows: str = "",
+    at: Mapping[str, Any] | None = None,
+    rule: Rule | None = None,
+) -> str:
     """What the figure cannot show: fixed parameters, seeds, budget, rule and the data's hash.
 
     Args:
         frame: the runs drawn, with `seed`, and `status` if there is one.
         config: the composed config of the sweep.
+        shows: what the figure shows of the runs; "" stands for the majority phase.
+        at: swept keys of which the figure shows one value.
+        rule: what the phases are judged by, if it is not that of the config.
     """
     sweep, budget = config["sweep"], config["train"]["steps"]
+    fixed = (
+        ", ".join(f"{_short(key)} = {value_text(value, key)}" for key, value in at.items())
+        if at
+        else ""
+    )
+    rule = rule or Rule.from_config(config["phase"])
     sentences = [
         f"{sweep['name']}: {_fixed(config)}.",
         *_paired(sweep),
-        f"Budget {budget} steps, {_runs(frame)}.",
-        rule_text(Rule.from_config(config["phase"]), budget),
+        f"Here {fixed}." if fixed else "",
+        f"Budget {budget} steps, {_runs(frame, shows.rstrip('.'))}.",
+        rule_text(rule, rule.budget or budget),
         f"Data {data_hash}." if data_hash else "",
     ]
     return " ".join(sentence for sentence in sentences if sentence)
@@ -112,16 +130,20 @@ def rule_text(rule: Rule, budget: int) -> str:
     )
 
 
-def alt_text(frame: pd.DataFrame, axes: Mapping[str, Axis], full: pd.DataFrame) -> str:
-    """The figure for a reader who cannot see it: what is drawn over what, and the counts."""
-    spans = [
+def alt_text(runs: int, axes: Mapping[str, Axis], full: pd.DataFrame) -> str:
+    """The phase diagram for a reader who cannot see it: what is drawn over what, and the counts."""
+    counts = ", ".join(f"{count} {name}" for name, count in phase_counts(full).items())
+    cells_text = f"{len(full)} cells, {runs} runs"
+    return f"Phase diagram over {spans_text(axes)}. {cells_text}. Cells: {counts}."
+
+
+def spans_text(axes: Mapping[str, Axis]) -> str:
+    """The axes of a figure in words, each from its first value to its last."""
+    return "; ".join(
         f"{label(axis.key)} from {value_text(axis.values[0], axis.key)} "
         f"to {value_text(axis.values[-1], axis.key)}"
         for axis in axes.values()
-    ]
-    counts = ", ".join(f"{count} {name}" for name, count in phase_counts(full).items())
-    cells_text = f"{len(full)} cells, {len(frame)} runs"
-    return f"Phase diagram over {'; '.join(spans)}. {cells_text}. Cells: {counts}."
+    )
 
 
 def _fixed(config: Config) -> str:
@@ -189,11 +211,15 @@ def _paired(sweep: Config) -> list[str]:
     return sentences
 
 
-def _runs(frame: pd.DataFrame) -> str:
+def _runs(frame: pd.DataFrame, shows: str = "") -> str:
     seeds = sorted({int(seed) for seed in frame["seed"].tolist()})
     failed = frame["status"].tolist().count("failed") if "status" in frame else 0
     count = f"{len(frame)} runs" + (f" ({failed} failed)" if failed else "")
-    shown = f"seed {seeds[0]}" if len(seeds) == 1 else f"the majority of seeds {_ranges(seeds)}"
+    lone = len(seeds) == 1
+    of = f"seed {seeds[0]}" if lone else f"seeds {_ranges(seeds)}"
+    if shows:
+        return f"{count} of {of}; {shows}"
+    shown = of if lone else f"the majority of {of}"
     return f"{count}; cells (counted in the legend) show {shown}"
 
 

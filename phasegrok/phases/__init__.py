@@ -6,7 +6,7 @@ First crossing means that a run which fitted and later collapsed still counts as
 A run that did not generalise within its budget is censored, not proven unable to.
 """
 
-from phasegrok.phases.many import LABELS, Column, classify, codes_of
+from phasegrok.phases.many import LABELS, Column, classify, codes_of, crossings
 from phasegrok.phases.rule import (
     CLASSIFY_COLUMNS,
     LADDER,
@@ -30,6 +30,7 @@ __all__ = [
     "cell_table",
     "classify",
     "codes_of",
+    "crossings",
     "decide",
     "entropy",
     "leaders",

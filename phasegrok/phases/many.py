@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -33,9 +33,39 @@ def classify(frame: pd.DataFrame, rule: Rule | None = None) -> pd.Series:
     """
     import pandas as pd
 
+    column = _of_frame(frame, "classify")
+    labels = np.array(LABELS, object)[codes_of(column, rule or Rule())]
+    return pd.Series(labels, index=frame.index, name="phase", dtype="str")
+
+
+def crossings(frame: pd.DataFrame, rule: Rule | None = None) -> pd.DataFrame:
+    """When every row first crossed, under any rule, and how far it is known that it did not.
+
+    Args:
+        frame: as for `classify`, and read in the same way.
+        rule: None takes `train_step` and `val_step` as recorded and each run's own budget.
+
+    Returns:
+        One row per row, in steps: `train`, `val` (inf: not within the budget; NaN: the row cannot
+        tell), `budget`, and `end`, up to which the run was followed: a diverged one to its
+        budget, as by `classify`. All are NaN in a failed row.
+
+    Raises:
+        InputError: columns are missing, or without a rule, runs recorded different thresholds.
+    """
+    import pandas as pd
+
+    column = _of_frame(frame, "crossings")
+    if rule is None:
+        _refuse_mixed_thresholds(column)
+    found = pd.DataFrame(_followed(column, rule)._asdict(), index=frame.index)
+    return found.mask(frame["status"].eq("failed"))
+
+
+def _of_frame(frame: pd.DataFrame, user: str) -> Column:
     missing = [c for c in ("train_step", "val_step", "steps", "status") if c not in frame]
     if missing:
-        raise InputError(f"classify needs the column(s) {', '.join(missing)}; got {list(frame)}")
+        raise InputError(f"{user} needs the column(s) {', '.join(missing)}; got {list(frame)}")
 
     def column(name: str, place: int | None = None) -> np.ndarray | None:
         if name not in frame:
@@ -46,23 +76,30 @@ def classify(frame: pd.DataFrame, rule: Rule | None = None) -> pd.Series:
             return frame[name].to_numpy(object)
         return frame[name].to_numpy(float, na_value=np.nan)
 
-    labels = np.array(LABELS, object)[codes_of(column, rule or Rule())]
-    return pd.Series(labels, index=frame.index, name="phase", dtype="str")
+    return column
+
+
+def _refuse_mixed_thresholds(column: Column) -> None:
+    for side in ("train", "val"):
+        recorded = column(f"phase.{side}_accuracy")
+        found = [] if recorded is None else np.unique(recorded[~np.isnan(recorded)]).tolist()
+        if len(found) > 1:
+            raise InputError(
+                f"{side}_step is the step of a phase.{side}_accuracy of {found[0]} in one run and "
+                f"of {found[1]} in another: give the rule that all are to be judged by"
+            )
 
 
 def codes_of(column: Column, rule: Rule) -> np.ndarray:
     """What `phase_of` says of every row of a table, as positions in LABELS: [rows] of integers."""
-    steps, status, noise = column("steps"), column("status"), column("task.label_noise")
-    assert steps is not None and status is not None
-    budget = _budgets(column, steps, rule)
-    train = _crossings(column, "train", rule.train_accuracy, budget)
-    val = _crossings(column, "val", rule.val_accuracy, budget)
+    status, noise = column("status"), column("task.label_noise")
+    assert status is not None
+    train, val, budget, end = _followed(column, rule)
     with np.errstate(invalid="ignore"):  # inf - inf, of runs that crossed neither
         late = ~(val - train < _gaps(rule, budget))
-    complete = (status == "diverged") | (steps >= budget)
-    noisy = np.zeros(len(steps), bool) if noise is None else noise > 0
-    facts = (np.isfinite(train), np.isfinite(val), late, complete, noisy)
-    unknown = np.isnan(steps) | np.isnan(train) | np.isnan(val) | (status == "failed")
+    noisy = np.zeros(len(end), bool) if noise is None else noise > 0
+    facts = (np.isfinite(train), np.isfinite(val), late, end >= budget, noisy)
+    unknown = np.isnan(end) | np.isnan(train) | np.isnan(val) | (status == "failed")
     decided = _decisions()[sum(fact.astype(int) << bit for bit, fact in enumerate(facts))]
     return np.where(unknown, LABELS.index(UNDECIDED), decided)
 
@@ -78,8 +115,28 @@ def _decisions() -> np.ndarray:
     ])  # fmt: skip
 
 
-def _budgets(column: Column, steps: np.ndarray, rule: Rule) -> np.ndarray:
-    if rule.budget:
+class _Followed(NamedTuple):
+    """The columns of `crossings`, where those of failed rows mean nothing."""
+
+    train: np.ndarray
+    val: np.ndarray
+    budget: np.ndarray
+    end: np.ndarray
+
+
+def _followed(column: Column, rule: Rule | None) -> _Followed:
+    steps, status = column("steps"), column("status")
+    assert steps is not None and status is not None
+    budget = _budgets(column, steps, rule)
+    # What diverged will not cross any more: it is known to the end of its budget.
+    end = np.where((status == "diverged") & ~np.isnan(steps), budget, np.minimum(steps, budget))
+    train = _crossings(column, "train", rule and rule.train_accuracy, budget)
+    val = _crossings(column, "val", rule and rule.val_accuracy, budget)
+    return _Followed(train, val, budget, end)
+
+
+def _budgets(column: Column, steps: np.ndarray, rule: Rule | None) -> np.ndarray:
+    if rule and rule.budget:
         return np.full(len(steps), float(rule.budget))
     own = column("budget")
     return np.trunc(steps if own is None else np.where(np.isnan(own), steps, own))
@@ -90,11 +147,16 @@ def _gaps(rule: Rule, budget: np.ndarray) -> np.ndarray:
     return np.array([rule.gap_steps(int(steps)) for steps in distinct], float)[at]
 
 
-def _crossings(column: Column, side: str, accuracy: float, budget: np.ndarray) -> np.ndarray:
-    """`_crossing` of every row: inf where there is none, NaN where it is not recorded."""
+def _crossings(column: Column, side: str, accuracy: float | None, budget: np.ndarray) -> np.ndarray:
+    """`_crossing` of every row: inf where there is none, NaN where it is not recorded.
+
+    An accuracy of None is that of the record, whichever it was.
+    """
     own, recorded = column(f"{side}_step"), column(f"phase.{side}_accuracy")
     assert own is not None
     own, step = np.where(np.isnan(own), np.inf, own), np.full(len(own), np.nan)
+    if accuracy is None:
+        return np.where(own > budget, np.inf, own)
     recorded = step if recorded is None else recorded
     if accuracy in LADDER and not np.all(recorded == accuracy):
         ladder = column(f"{side}_steps", LADDER.index(accuracy))

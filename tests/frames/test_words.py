@@ -1,0 +1,71 @@
+"""What a figure says in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from phasegrok.frames.words import caption, label, rule_text
+from phasegrok.phases import Rule
+from tests.diagram.cases import X, Y, config_of, frame_of
+
+
+def test_an_axis_has_the_words_of_the_field_or_its_own_key() -> None:
+    assert label(X) == "training fraction" and label(Y) == "weight decay"
+    assert label("model.init_scale") == "initialisation scale α"
+    assert label("train.batch_size") == "batch size (examples)"
+    assert label("optim.groups.embedding.lr") == "learning rate of embedding"
+    assert label("model.options.knob") == "model.options.knob"
+
+
+def test_the_caption_names_what_is_fixed_and_not_what_is_swept() -> None:
+    config = config_of()
+    config["optim"] = {**config["optim"], "groups": {"embedding": {"lr": 0.001}}}
+    text = caption(frame_of(config), config, "0123456789ab")
+    assert text.startswith(
+        "little: x+y (modulus p = 23), quadratic_mlp (width = 128, initialisation scale α = 3), "
+        "adamw (learning rate = 0.01, β = (0.9, 0.98), learning rate of embedding = 0.001), mse, "
+        "full batch, float32. Budget 2000 steps, 24 runs; "
+    )
+    assert "training fraction" not in text and "weight decay" not in text
+    assert "majority of seeds 0–1" in text and text.endswith("Data 0123456789ab.")
+
+
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        ({"name": "binary_operation", "operation": "x*y", "p": 23}, "x*y (modulus p = 23"),
+        ({"name": "binary_operation", "operation": "mine:larger", "p": 23}, "mine:larger (p = 23"),
+        ({"name": "liu2022_addition", "p": 10}, "liu2022_addition (p = 10"),
+    ],
+)
+def test_p_is_called_a_modulus_only_where_it_is_one(task: dict[str, Any], words: str) -> None:
+    config = {**config_of(), "task": {**task, "train_fraction": 0.5}}
+    assert words in caption(frame_of(config), config)
+    operations = {"param": "task.operation", "values": ["x+y", "mine:larger"]}
+    config = config_of(row=operations)
+    assert "modulus" not in caption(frame_of(config), config), "one of them may be no sum modulo p"
+
+
+def test_the_caption_states_the_rule_that_it_is_first_crossing_and_what_is_censored() -> None:
+    text = rule_text(Rule(0.9, 0.95, 0.05), 2000)
+    assert "First crossing" in text and "≥ 0.9," in text and "≥ 0.95." in text
+    assert "100 steps or more after fitting" in text
+    assert "not generalised within 2000 steps (censored)" in text
+
+
+def test_the_caption_says_how_many_runs_failed_and_names_a_lone_seed() -> None:
+    config = config_of()
+    frame = frame_of(config)
+    frame = frame.loc[frame["seed"] == 1].assign(status=["failed"] * 3 + ["finished"] * 9)
+    assert "12 runs (3 failed); cells (counted in the legend) show seed 1." in caption(
+        frame, config
+    )
+
+
+def test_the_caption_of_another_figure_says_what_it_shows_where_and_under_which_rule() -> None:
+    config = config_of()
+    text = caption(frame_of(config), config, shows="all of it.", at={Y: 0.01}, rule=Rule(budget=70))
+    assert "Here weight decay = 0.01. Budget 2000 steps, 24 runs of seeds 0–1; all of it. " in text
+    assert "not generalised within 70 steps" in text and "majority" not in text
