@@ -5,7 +5,8 @@ touch pyplot's state, so that drawing works in a worker, a test or a notebook al
 """
 
 from phasegrok.diagram.colors import PHASE_COLORS
-from phasegrok.diagram.files import data_hash, save
+from phasegrok.diagram.files import Facts, data_hash, save, write
+from phasegrok.diagram.layout import Picture, lay_out
 from phasegrok.diagram.panels import draw
 
-__all__ = ["PHASE_COLORS", "data_hash", "draw", "save"]
+__all__ = ["PHASE_COLORS", "Facts", "Picture", "data_hash", "draw", "lay_out", "save", "write"]

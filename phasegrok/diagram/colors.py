@@ -17,7 +17,21 @@ PHASE_COLORS = {
 }
 
 # Cells without a colour of their own are white: crossed where all runs failed, hatched where
-# there is no run at all.
+# there is no run at all. Censored ones are grey and hatched the other way; grey alone stands for
+# cells of which the question cannot be asked.
 EMPTY = "#FFFFFF"
 MARKS = "#8A8A8A"
 FRAME = "#D0D0D0"
+CENSORED = "#E2E2E2"
+CENSORED_MARKS = "#6A6A6A"
+NONE = "#C4C4C4"
+
+# Light to dark, in none of the hues of the phases: shares and bits, and steps or other values.
+SHARES, VALUES = "Blues", "rocket_r"
+
+# Lines: of training and of validation data (Okabe and Ito), and of what is measured or asked.
+TRAIN, VAL = "#0072B2", "#D55E00"
+THRESHOLD = "#777777"
+
+# Whether two maps agree.
+SAME, DIFFERENT = "#DADADA", "#B2182B"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import matplotlib
@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullFormatter
 
 from phasegrok.diagram.ticks import Ticks, ticks
-from phasegrok.frames.grid import Axis, axis_cells
+from phasegrok.frames import Axis, axis_cells
 from phasegrok.frames.words import label, value_text
 
 Side = Literal["x", "y"]
@@ -21,6 +21,7 @@ Side = Literal["x", "y"]
 _NUMBER = {"x": 0.42, "y": 0.25}
 _LINE, _CHARACTER = 0.13, 0.062
 _POINTS = 7.0
+_EQUALS = "\N{NBSP}=\N{NBSP}"
 
 
 def inches(ax: Axes) -> tuple[float, float]:
@@ -61,24 +62,35 @@ def _fit(marks: Ticks, length: float) -> bool:
 
 
 def lines(text: str, length: float) -> list[str]:
-    """The text in lines of about so many inches; a longer word stays whole."""
-    return textwrap.wrap(text, max(1, int(length / _CHARACTER)), break_long_words=False)
+    """The text in lines of about so many inches; longer words and values stay whole."""
+    glued = text.replace(" = ", _EQUALS)
+    cut = textwrap.wrap(glued, max(1, int(length / _CHARACTER)), break_long_words=False)
+    return [line.replace(_EQUALS, " = ") for line in cut]
 
 
 def facet_text(axis: Axis, place: int) -> str:
     """What a panel's heading says of one facet."""
-    return f"{label(axis.key)} = {value_text(axis.values[place], axis.key)}"
+    return f"{label(axis.key)} = {_rounded(axis, place)}"
 
 
-def head_columns(panels: Iterable[Axes], axis: Axis, length: float) -> None:
-    """Write above each panel of a row, which is so many inches wide, what its column shows."""
-    for place, ax in enumerate(panels):
-        ax.set_title("\n".join(lines(facet_text(axis, place), length)), parse_math=False)
+def _rounded(axis: Axis, place: int) -> str:
+    """A value to three digits, if those tell it from the others of its axis."""
+    value = axis.values[place]
+    texts = {f"{v:.3g}" for v in axis.values if isinstance(v, float)}
+    plain = isinstance(value, float) and 1e-3 <= abs(value) < 1e3
+    if plain and len(texts) == len(axis.values):
+        return f"{value:.3g}"
+    return value_text(value, axis.key)
 
 
-def head_rows(panels: Iterable[Axes], axis: Axis, length: float) -> None:
+def head_panels(panels: Iterable[Axes], texts: Iterable[str], length: float) -> None:
+    """Write above each panel, so many inches wide, what it shows."""
+    for ax, text in zip(panels, texts, strict=True):
+        ax.set_title("\n".join(lines(text, length)), parse_math=False)
+
+
+def head_rows(panels: Iterable[Axes], texts: Sequence[str], length: float) -> None:
     """Write at the right of each panel of a column, so many inches high, what its row shows."""
-    texts = [facet_text(axis, place) for place in range(len(axis.values))]
     # Along the side if it is long enough for all of them, else all across in short lines.
     across = any(len(lines(text, length)) > 1 for text in texts)
     turn = {"rotation": 0 if across else 270, "va": "center", "ha": "left", "parse_math": False}

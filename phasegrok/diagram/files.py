@@ -1,41 +1,55 @@
-"""The figure of a sweep as files: laid out with its caption, written whole or not at all."""
+"""Figures as files: each written whole or not at all, and saying of itself what it shows."""
 
 from __future__ import annotations
 
 import hashlib
-import math
 import os
-import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 
 import phasegrok
-from phasegrok.diagram.dress import facet_text, lines
-from phasegrok.diagram.legend import columns
-from phasegrok.diagram.panels import new_figure, paint_panels, shape, theme
-from phasegrok.frames.grid import Axis, phase_counts, phase_map, planned_axes, planned_runs
-from phasegrok.frames.words import alt_text, caption, rule_text
+from phasegrok.diagram.layout import DPI, lay_out
+from phasegrok.diagram.maps import phase_picture
+from phasegrok.frames import caption, phase_map, planned_axes, planned_runs
+from phasegrok.frames.words import rule_text
 from phasegrok.phases import Rule
-from phasegrok.store import swept
+from phasegrok.store import swept, write_whole
 
-# Widths of a journal's columns, in inches.
-ONE_COLUMN, TWO_COLUMNS = 3.4, 7.0
+FORMATS = ("png", "pdf", "svg")
 
 # The columns that the data hash is made of.
 _HASHED = ("run_id", "seed", "phase", "train_step", "val_step")
 
-_CAPTION_SIZE = 6.0  # points
-_CAPTION_LINE = 1.3 * _CAPTION_SIZE / 72  # inches
-_MARGIN = 0.05  # inches
-_DPI = 300
+
+@dataclass(frozen=True)
+class Facts:
+    """What a file says about itself."""
+
+    title: str
+    alt: str
+    sweep: str
+    data_hash: str
+    rule: str
+    command: str
+    kind: str = "phase"
+
+    def named(self) -> dict[str, str]:
+        """The facts by the names under which files have them, without title and words."""
+        named = {
+            "sweep": self.sweep,
+            "kind": self.kind,
+            "data hash": self.data_hash,
+            "rule": self.rule,
+            "command": self.command,
+        }
+        return {name: text for name, text in named.items() if text}
 
 
 def save(
@@ -48,7 +62,7 @@ def save(
     """Draw a sweep's diagram and write it as phase_diagram.png, .pdf and .svg.
 
     Each file appears whole or not at all, the same frame gives the same bytes, and each carries
-    data hash, rule, sweep and package version as metadata.
+    data hash, rule, sweep, command and package version as metadata.
 
     Args:
         frame: the sweep's runs as `phasegrok.load` gives them, with a column `phase`. Runs that
@@ -66,10 +80,46 @@ def save(
     # A run's own configuration and ladders, the bulk of a row, say nothing here.
     told = {*_HASHED, "status", *swept(config)}
     runs = planned_runs(frame.loc[:, [column for column in frame if column in told]], config)
-    full, data = phase_map(runs, axes), data_hash(runs)
-    figure = lay_out(full, axes, caption(runs, config, data), width)
-    facts = _facts(config, data, alt_text(runs, axes, full))
-    return [_write(figure, Path(out_dir), kind, facts) for kind in ("png", "pdf", "svg")]
+    data = data_hash(runs)
+    picture = phase_picture(phase_map(runs, axes), axes, len(runs))
+    figure = lay_out(picture, caption(runs, config, data), width)
+    name = str(config["sweep"]["name"])
+    rule = rule_text(Rule.from_config(config["phase"]), config["train"]["steps"])
+    title, command = f"Phase diagram: {name}", f"phasegrok plot {name}"
+    facts = Facts(title, picture.alt, name, data, rule, command)
+    return write(figure, Path(out_dir), "phase_diagram", facts)
+
+
+def write(
+    figure: Figure, folder: Path, stem: str, facts: Facts, formats: Sequence[str] = FORMATS
+) -> list[Path]:
+    """Write a figure as STEM.png and so on; the same figure and facts give the same bytes."""
+    paths = [folder / f"{stem}.{kind}" for kind in formats]
+    for kind, path in zip(formats, paths, strict=True):
+        # Fonts go into a PDF as TrueType, as journals ask; the salt fixes the ids in an SVG.
+        settings: dict[Any, Any] = {
+            "pdf.fonttype": 42,
+            "svg.fonttype": "path",
+            "svg.hashsalt": facts.data_hash,
+        }
+        about = {"format": kind, "dpi": DPI, "metadata": _metadata(kind, facts)}
+        with matplotlib.rc_context(settings):
+            write_whole(path, lambda file, about=about: figure.savefig(file, **about))
+    return paths
+
+
+def _metadata(kind: str, facts: Facts) -> dict[str, Any]:
+    """The facts under the names each format allows; dates left out, for they change the bytes."""
+    software = f"phasegrok {phasegrok.__version__}"
+    if kind == "png":
+        named = {name.capitalize(): text for name, text in facts.named().items()}
+        return {"Title": facts.title, "Description": facts.alt, "Software": software} | named
+    words = [f"{name}: {text}" for name, text in {**facts.named(), "software": software}.items()]
+    if kind == "pdf":
+        about = {"Subject": facts.alt, "Keywords": "; ".join(words)}
+        return {"Title": facts.title, "Creator": software, "CreationDate": None, **about}
+    about = {"Description": facts.alt, "Keywords": words}
+    return {"Title": facts.title, "Creator": software, "Date": None, **about}
 
 
 def data_hash(frame: pd.DataFrame) -> str:
@@ -91,92 +141,3 @@ def _field(value: Any) -> str:
     if isinstance(value, str):
         return value
     return "" if pd.isna(value) else str(int(value))
-
-
-def lay_out(
-    full: pd.DataFrame, axes: Mapping[str, Axis], text: str, width: float | None = None
-) -> Figure:
-    """Panels with their legend above, the caption in a room of its own below."""
-    rows, cols = shape(axes)
-    width = width or (TWO_COLUMNS if cols > 1 else ONE_COLUMN)
-    across = (width - 0.8) / cols
-    up = min(0.8 * across, 4.0) if "y" in axes else 0.4
-    legend = math.ceil(len(phase_counts(full)) / columns(width)) * 0.16
-    longest = max((facet_text(axes["col"], i) for i in range(cols)), key=len) if cols > 1 else ""
-    headings = 0.14 * len(lines(longest, across))
-    with theme():
-        figure = new_figure(width, 1.0, _DPI)
-        words = wrapped(text, width - 2 * _MARGIN, figure)
-        above = legend + headings + rows * (up + 0.08) + 0.5
-        below = len(words) * _CAPTION_LINE + 2 * _MARGIN
-        figure.set_size_inches(width, above + below)
-        rooms = figure.subfigures(2, 1, squeeze=False, height_ratios=[above, below])
-        top, foot = rooms.flat
-        paint_panels(top, full, axes, (across, up))
-        style = {"fontsize": _CAPTION_SIZE, "linespacing": 1.2, "parse_math": False}
-        place = _MARGIN / width, 1 - _MARGIN / below
-        foot.text(*place, "\n".join(words), va="top", **style).set_in_layout(False)
-    return figure
-
-
-def wrapped(text: str, width: float, figure: Figure) -> list[str]:
-    """The text in lines at most `width` inches long in the caption's font, at the figure's dpi."""
-    font = FontProperties(size=_CAPTION_SIZE)
-    renderer = FigureCanvasAgg(figure).get_renderer()
-
-    def fits(words: Sequence[str]) -> bool:
-        long, _, _ = renderer.get_text_width_height_descent(" ".join(words), font, ismath=False)
-        return long <= width * figure.dpi
-
-    # A value stays on the line of its name, a number on that of its unit.
-    glued = re.sub(r" (?=[=≥])|(?<=[=≥]) |(?<=\d) (?=runs|steps)|(?<=Data) ", "\N{NBSP}", text)
-    lines: list[list[str]] = [[]]
-    for word in glued.split(" "):
-        if lines[-1] and not fits([*lines[-1], word]):
-            lines.append([])
-        lines[-1].append(word)
-    return [" ".join(line) for line in lines]
-
-
-def _facts(config: Mapping[str, Any], data: str, alt: str) -> dict[str, str]:
-    """What each file says about itself."""
-    return {
-        "sweep": str(config["sweep"]["name"]),
-        "alt": alt,
-        "data hash": data,
-        "rule": rule_text(Rule.from_config(config["phase"]), config["train"]["steps"]),
-        "software": f"phasegrok {phasegrok.__version__}",
-    }
-
-
-def _metadata(kind: str, facts: Mapping[str, str]) -> dict[str, Any]:
-    """The facts under the names each format allows; dates left out, for they change the bytes."""
-    title = f"Phase diagram: {facts['sweep']}"
-    words = [f"{name}: {facts[name]}" for name in ("sweep", "data hash", "rule", "software")]
-    if kind == "png":
-        return {"Title": title, "Description": facts["alt"], "Software": facts["software"]} | {
-            name.capitalize(): facts[name] for name in ("sweep", "data hash", "rule")
-        }
-    if kind == "pdf":
-        about = {"Subject": facts["alt"], "Keywords": "; ".join(words)}
-        return {"Title": title, "Creator": facts["software"], "CreationDate": None, **about}
-    about = {"Description": facts["alt"], "Keywords": words}
-    return {"Title": title, "Creator": facts["software"], "Date": None, **about}
-
-
-def _write(figure: Figure, out_dir: Path, kind: str, facts: Mapping[str, str]) -> Path:
-    path = out_dir / f"phase_diagram.{kind}"
-    unfinished = out_dir / f".phase_diagram.{os.getpid()}.{kind}"
-    # Fonts go into a PDF as TrueType, as journals ask; the salt fixes the ids in an SVG.
-    settings: dict[Any, Any] = {
-        "pdf.fonttype": 42,
-        "svg.fonttype": "path",
-        "svg.hashsalt": facts["data hash"],
-    }
-    try:
-        with matplotlib.rc_context(settings):
-            figure.savefig(unfinished, format=kind, dpi=_DPI, metadata=_metadata(kind, facts))
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return path

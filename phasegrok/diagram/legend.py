@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,21 +13,24 @@ from matplotlib.legend_handler import HandlerPatch
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Polygon
 
-from phasegrok.diagram.colors import EMPTY, MARKS, PHASE_COLORS
+from phasegrok.diagram.colors import MARKS, PHASE_COLORS
 from phasegrok.diagram.dress import inches
+from phasegrok.diagram.mesh import LOOKS, Look
 from phasegrok.diagram.shapes import unit_bands
-from phasegrok.frames.grid import phase_counts
+from phasegrok.frames import phase_counts
 
 # Width of one column of the legend in inches: the longest entry with a count of four digits.
 _COLUMN = 1.35
+# What a character of a longer entry takes.
+_CHARACTER = 0.047
 
 
-class _Swatch(Patch):
-    """Stands for one kind of cell. `colors`: the bands to show. `marks`: "hatch", "cross" or ""."""
+class Swatch(Patch):
+    """Stands for one kind of cell: the colours that share it, or the look of those without one."""
 
-    def __init__(self, colors: list[str], marks: str, text: str):
+    def __init__(self, text: str, colors: Sequence[str] = (), look: Look | None = None):
         super().__init__(label=text)
-        self.colors, self.marks = colors, marks
+        self.colors, self.look = [look.face] if look else list(colors), look
 
 
 class _SwatchHandler(HandlerPatch):
@@ -51,12 +55,14 @@ class _SwatchHandler(HandlerPatch):
             Polygon(place(band), facecolor=color, edgecolor="none")
             for band, color in zip(split, orig_handle.colors, strict=True)
         ]
-        if orig_handle.marks:
+        look = orig_handle.look
+        if look is not None:
             box = place([(0, 0), (1, 0), (1, 1), (0, 1)])
-            hatch = "/////" if orig_handle.marks == "hatch" else None
-            frame = {"edgecolor": MARKS, "linewidth": 0.5, "hatch": hatch}
+            # One line more than in a cell, for a swatch is smaller than most cells.
+            edge = look.edge if look.hatch else MARKS
+            frame = {"edgecolor": edge, "linewidth": 0.5, "hatch": look.hatch + look.hatch[:1]}
             artists.append(Polygon(box, facecolor="none", **frame))
-        if orig_handle.marks == "cross":
+        if look is not None and look.cross:
             for ends in ([(0, 0), (1, 1)], [(0, 1), (1, 0)]):
                 artists.append(Line2D(*zip(*place(ends), strict=True), color=MARKS, linewidth=0.8))
         for artist in artists:
@@ -64,9 +70,10 @@ class _SwatchHandler(HandlerPatch):
         return artists
 
 
-def add_legend(where: Axes | Figure | SubFigure, full: pd.DataFrame) -> None:
+def add_legend(where: Axes | Figure | SubFigure, entries: Sequence[Artist]) -> None:
     """Put the legend above the diagram, in as many columns as its width holds."""
-    handles = [_swatch(name, count, full) for name, count in phase_counts(full).items()]
+    if not entries:
+        return
     if isinstance(where, Axes):
         width = inches(where)[0]
         above: dict[str, Any] = {
@@ -77,28 +84,44 @@ def add_legend(where: Axes | Figure | SubFigure, full: pd.DataFrame) -> None:
     else:
         width, above = where.bbox.width / where.dpi, {"loc": "outside upper left"}
     where.legend(
-        handles=handles,
-        handler_map={_Swatch: _SwatchHandler()},
-        ncols=columns(width),
+        handles=list(entries),
+        handler_map={Swatch: _SwatchHandler()},
+        ncols=columns(width, entries),
         frameon=False,
-        handlelength=1.1,
+        handlelength=1.1 if all(isinstance(entry, Swatch) for entry in entries) else 1.8,
         handleheight=1.1,
         columnspacing=1.0,
         **above,
     )
 
 
-def columns(width: float) -> int:
+def columns(width: float, entries: Sequence[Artist]) -> int:
     """How many entries stand side by side in so many inches."""
-    return max(1, int(width // _COLUMN))
+    longest = max(len(str(entry.get_label())) for entry in entries)
+    return max(1, min(int(width // max(_COLUMN, _CHARACTER * longest + 0.4)), len(entries)))
 
 
-def _swatch(name: Any, count: int, full: pd.DataFrame) -> _Swatch:
-    text = f"{name} ({count})"
+def phase_entries(full: pd.DataFrame, counted: bool = True) -> list[Artist]:
+    """A swatch for everything that a phase map shows, with how many cells show it."""
+    counts = phase_counts(full).items()
+    return [_phase_swatch(str(name), f" ({n})" if counted else "", full) for name, n in counts]
+
+
+def _phase_swatch(name: str, count: str, full: pd.DataFrame) -> Swatch:
     if name in PHASE_COLORS:
-        return _Swatch([PHASE_COLORS[name]], "", text)
+        return Swatch(name + count, [PHASE_COLORS[name]])
     if name == "tie":
         # The commonest tie stands for all of them.
         tied = full.loc[full["shown"] == "tie", "tied"].value_counts().index[0]
-        return _Swatch([PHASE_COLORS[phase] for phase in tied], "", text)
-    return _Swatch([EMPTY], "hatch" if name == "missing" else "cross", text)
+        return Swatch(name + count, [PHASE_COLORS[phase] for phase in tied])
+    return Swatch(name + count, look=LOOKS[name])
+
+
+def look_entries(full: pd.DataFrame, names: Mapping[str, str]) -> list[Artist]:
+    """A swatch for each look that some cells have: name -> the words for it."""
+    counts = full["shown"].value_counts()
+    return [
+        Swatch(f"{words} ({counts[name]})", look=LOOKS[name])
+        for name, words in names.items()
+        if name in counts
+    ]

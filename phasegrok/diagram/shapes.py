@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from phasegrok.frames.grid import Axis
+from phasegrok.frames import Axis
 
 Point = tuple[float, float]
 

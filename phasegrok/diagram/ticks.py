@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from phasegrok.frames.grid import Axis, axis_cells
+from phasegrok.frames import Axis, axis_cells
 from phasegrok.frames.words import value_text
 
 # A value of at most so many characters is a better label than a power of ten beside it.
@@ -120,3 +120,22 @@ def _apart(points: Sequence[float], axis: Axis, room: int) -> list[float]:
         if measured[i] - measured[kept[-1]] >= nearest:
             kept.append(i)
     return [points[i] for i in kept]
+
+
+def bar_ticks(low: float, high: float, *, log: bool, room: int = 6) -> Ticks:
+    """The ticks of a colour bar: the most round numbers there is room for, at least two."""
+    places = []
+    if not log:
+        places = _round_numbers(low, high, room)
+    else:
+        exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        for digits in ((1, 2, 5), (1, 3), (1,)):
+            every = [float(f"{digit}e{exponent}") for exponent in exponents for digit in digits]
+            inside = [place for place in every if low <= place <= high]
+            if 2 <= len(inside) <= room:
+                places = inside
+                break
+        else:
+            places = _decades(low, high, room) or _round_numbers(low, high, room)
+    places = places if len(places) > 1 else [low, high]
+    return Ticks(tuple(places), tuple(number_texts(places)))

@@ -1,0 +1,189 @@
+"""Pictures of steps as lines over a hyperparameter: data efficiency and scaling laws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.figure import SubFigure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from phasegrok.diagram.colors import VAL
+from phasegrok.diagram.dress import head_panels
+from phasegrok.diagram.layout import Picture
+from phasegrok.diagram.lines import step_limits
+from phasegrok.diagram.ticks import bar_ticks
+from phasegrok.diagram.tiles import Size
+from phasegrok.diagram.values import Scale, add_bar
+from phasegrok.frames import label, value_text
+from phasegrok.frames.efficiency import FRACTION
+from phasegrok.frames.grid import guess_scale
+
+_MINUS = "\N{MINUS SIGN}"
+_LATER: dict[str, Any] = {"marker": "^", "linestyle": "", "markersize": 4}
+
+
+def efficiency_picture(table: pd.DataFrame, by: Sequence[str], accuracy: float) -> Picture:
+    """Steps to an accuracy against the training fraction, a line for each value of `by`.
+
+    Args:
+        table: as from `phasegrok.frames.efficiency.data_efficiency`.
+    """
+    groups = _groups(table, by)
+    scale = _scale(table, by, len(groups))
+    colors = _hues(groups, by, scale)
+    look: Any = {"marker": "o", "markersize": 3, "linewidth": 1.2}
+    named = {} if scale else dict(zip(groups, colors, strict=True))
+    entries: list[Any] = [
+        Line2D([], [], color=color, label=name or "median", **look) for name, color in named.items()
+    ]
+    entries.append(Patch(facecolor="0.5", alpha=0.25, label="smallest to largest"))
+    entries.append(Line2D([], [], color="0.3", label="median later", **_LATER))
+    low, high = table[FRACTION].min(), table[FRACTION].max()
+    censored = table["shown"].tolist().count("censored")
+    stopped = int(table["stopped"].to_numpy().sum())
+    rest = (
+        f". {stopped} runs were stopped when the sweep's rule had decided them, short of this "
+        "accuracy, and count as longer"
+        if stopped
+        else ""
+    )
+    return Picture(
+        lambda room, size: _paint_efficiency(room, groups, colors, accuracy, size, scale),
+        entries=entries,
+        bars=1 if scale else 0,
+        shows=f"steps to validation accuracy ≥ {accuracy:g}: Kaplan–Meier median over seeds, bands "
+        "over the seeds that crossed; arrows: half or more of the seeds took longer than this"
+        + rest,
+        alt=f"Steps to validation accuracy {accuracy:g} against the training fraction from "
+        f"{low:g} to {high:g}, {len(groups)} lines; {censored} of {len(table)} points censored.",
+    )
+
+
+# So many lines have a legend.
+_FEW = 6
+
+
+def _scale(table: pd.DataFrame, by: Sequence[str], lines: int) -> Scale | None:
+    """The colour bar that tells many lines of one number apart; None for few, or for names."""
+    if len(by) != 1 or lines <= _FEW or not pd.api.types.is_numeric_dtype(table[by[0]]):
+        return None
+    values = table.loc[:, by[0]]
+    log = guess_scale(values.unique().tolist()) == "log" and bool((values.to_numpy() > 0).all())
+    return Scale.of(label(by[0]), values, log=log, cmap="viridis")
+
+
+def _groups(table: pd.DataFrame, by: Sequence[str]) -> dict[str, pd.DataFrame]:
+    if not by:
+        return {"": table}
+    parts: Any = table.groupby(list(by), sort=True, dropna=False)
+    return {
+        ", ".join(f"{label(key)} {_short(v, key)}" for key, v in zip(by, values, strict=True)): part
+        for values, part in parts
+    }
+
+
+def _short(value: Any, key: str) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else value_text(value, key)
+
+
+def _hues(groups: Mapping[str, pd.DataFrame], by: Sequence[str], scale: Scale | None) -> list[Any]:
+    hues = matplotlib.colormaps["viridis"]
+    if scale is not None:
+        return [hues(scale.norm(part[by[0]].iloc[0])) for part in groups.values()]
+    return list(hues(np.linspace(0.05, 0.9, len(groups)))) if len(groups) > 1 else [VAL]
+
+
+def _paint_efficiency(
+    room: SubFigure,
+    groups: Mapping[str, pd.DataFrame],
+    colors: Sequence[Any],
+    accuracy: float,
+    size: Size,
+    scale: Scale | None,
+) -> None:
+    ax = room.subplots()
+    for table, color in zip(groups.values(), colors, strict=True):
+        at = table[FRACTION]
+        ax.fill_between(at, table["low"], table["high"], color=color, alpha=0.15, linewidth=0)
+        ax.plot(at, table["median"], color=color, marker="o", markersize=3, linewidth=1.2)
+        later = table.loc[table["shown"] == "censored"]
+        ax.plot(later[FRACTION], later["at_least"], color=color, **_LATER)
+    ax.set_yscale("log")
+    step_limits([ax])
+    ax.set(xlabel=label(FRACTION), ylabel=f"steps to accuracy {accuracy:g}")
+    if scale:
+        add_bar(room, np.array([[ax]]), size, scale)
+
+
+def scaling_picture(
+    runs: pd.DataFrame, fit: pd.DataFrame, law: Mapping[str, pd.DataFrame], words: str
+) -> Picture:
+    """Runs and the power law fitted to them, a panel for each key.
+
+    Args:
+        runs: as from `scaling_runs`; fit: as from `scaling`; law: key -> its `scaling_line`.
+        words: what was timed.
+    """
+    about, level = fit.attrs, f"{100 * fit.attrs['level']:g} %"
+    told = fit.set_index("name")
+    heads = {
+        key: "exponent {exponent:.2f} ({low:.2f} to {high:.2f})".format(**told.loc[key]).replace(
+            "-", _MINUS
+        )
+        for key in law
+    }
+    left = [f"{count} {reason}" for reason, count in about["left_out"].items() if count]
+    out = f". Left out: {', '.join(left)}" if left else ""
+    entries = [
+        Line2D([], [], color=_POINTS, marker="o", linestyle="", markersize=3,
+               label=f"crossed ({about['events']})"),
+        Line2D([], [], color=_CUT_OFF, label=f"later, censored ({about['censored']})", **_LATER),
+        Line2D([], [], color=VAL, linewidth=1.2, label="fitted median"),
+        Patch(facecolor=VAL, alpha=0.25, label=f"its {level} interval"),
+    ]  # fmt: skip
+    laws = "; ".join(f"{label(key)}: {head}" for key, head in heads.items())
+    others = ", the others at their geometric mean" if len(law) > 1 else ""
+    return Picture(
+        lambda room, size: _paint_scaling(room, runs, law, heads, words, size),
+        cols=len(law),
+        headings=list(heads.values()),
+        entries=entries,
+        shows=f"{words}, a point for each run, with the power law that log-normal regression with "
+        f"censoring fits{others}. Exponents with {level} intervals: {laws}{out}",
+        alt=f"Scaling of the {words}. {laws}. {about['events']} runs crossed, {about['censored']} "
+        "are censored.",
+    )
+
+
+_POINTS, _CUT_OFF = "#4D4D4D", "#9A9A9A"
+
+
+def _paint_scaling(
+    room: SubFigure,
+    runs: pd.DataFrame,
+    law: Mapping[str, pd.DataFrame],
+    heads: Mapping[str, str],
+    words: str,
+    size: Size,
+) -> None:
+    panels = room.subplots(1, len(law), sharey=True, squeeze=False)[0]
+    crossed, later = runs.loc[runs["crossed"]], runs.loc[~runs["crossed"]]
+    for ax, (key, line) in zip(panels, law.items(), strict=True):
+        ax.set(xscale="log", yscale="log", xlabel=label(key))
+        ax.plot(crossed[key], crossed["time"], "o", color=_POINTS, markersize=1.8, alpha=0.45)
+        ax.plot(later[key], later["time"], color=_CUT_OFF, alpha=0.5, **{**_LATER, "markersize": 3})
+        ax.fill_between(line[key], line["low"], line["high"], color=VAL, alpha=0.25, linewidth=0)
+        ax.plot(line[key], line["median"], color=VAL, linewidth=1.2)
+        low, high = ax.get_xlim()
+        marks = bar_ticks(low, high, log=True, room=max(2, int(size[0] / 0.45)))
+        ax.set_xlim(low, high)
+        ax.set_xticks(list(marks.places), list(marks.labels))
+        ax.minorticks_off()
+    step_limits(list(panels))
+    panels[0].set_ylabel(words.split(" (")[0])
+    head_panels(panels, list(heads.values()), size[0])

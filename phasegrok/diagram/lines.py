@@ -1,0 +1,188 @@
+"""Pictures of lines: cuts through a map, and the training curves of chosen cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import SubFigure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullFormatter
+
+from phasegrok.diagram.colors import PHASE_COLORS, THRESHOLD, TRAIN, VAL
+from phasegrok.diagram.dress import dress, head_panels
+from phasegrok.diagram.layout import Picture
+from phasegrok.diagram.legend import Swatch
+from phasegrok.diagram.ticks import bar_ticks
+from phasegrok.diagram.tiles import Size
+from phasegrok.frames import Axis, axis_cells, label
+from phasegrok.phases import PHASES, Rule
+
+_STYLES: dict[str, tuple[str, Any, str]] = {"train": (TRAIN, "--", "s"), "val": (VAL, "-", "o")}
+_WORDS = {"train": "training", "val": "validation"}
+
+
+def cuts_picture(cuts: Mapping[str, pd.DataFrame], along: Axis, key: str) -> Picture:
+    """Phase shares and steps along one axis, a column of two panels for each cut.
+
+    Args:
+        cuts: heading -> rows of `phasegrok.frames.cuts.cut`, in the order of the axis.
+        along: the axis they run along; `key`: its name there.
+    """
+    every = pd.concat(cuts.values())
+    present = [phase for phase in PHASES if (every[f"p.{phase}"].to_numpy() > 0).any()]
+    lines = [_line(name, f"{_WORDS[name]} accuracy crosses", marker=True) for name in _STYLES]
+    up = Line2D([], [], color="0.3", marker="^", linestyle="", markersize=4, label="median later")
+    return Picture(
+        lambda room, size: _paint_cuts(room, cuts, along, key, present, size),
+        rows=2,
+        cols=len(cuts),
+        headings=list(cuts),
+        entries=[*(Swatch(phase, [PHASE_COLORS[phase]]) for phase in present), *lines, up],
+        shows="above, the share of seeds in each phase; below, the Kaplan–Meier median of the "
+        "steps to cross the thresholds, bands from the smallest to the largest over the seeds "
+        "that crossed; arrows: half or more of the seeds took longer than this",
+        alt=f"Shares of the phases {', '.join(present)} and steps to fit and to generalise along "
+        f"{label(along.key)}; {'; '.join(name for name in cuts if name) or 'one cut'}.",
+    )
+
+
+def _line(name: str, text: str, *, marker: bool = False) -> Line2D:
+    color, style, mark = _STYLES[name]
+    shape = {"marker": mark, "markersize": 3} if marker else {}
+    return Line2D([], [], color=color, linestyle=style, linewidth=1.2, label=text, **shape)
+
+
+def _paint_cuts(
+    room: SubFigure,
+    cuts: Mapping[str, pd.DataFrame],
+    along: Axis,
+    key: str,
+    present: Sequence[str],
+    size: Size,
+) -> None:
+    panels = room.subplots(2, len(cuts), sharex=True, sharey="row", squeeze=False)
+    for (shares, steps), cut in zip(panels.T, cuts.values(), strict=True):
+        _shares(shares, cut, key, present)
+        for name in _STYLES:
+            _steps(steps, cut, along, key, name)
+        steps.set_yscale("log")
+        dress(shares, along, "x", size[0])
+        dress(steps, along, "x", size[0])
+        shares.set_ylim(0, 1)
+        shares.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
+        shares.set(xlabel="", ylabel="share of seeds")
+        steps.set(ylabel="steps")
+    step_limits(panels[1])
+    for ax in panels.flat:
+        ax.label_outer()
+    head_panels(panels[0], list(cuts), size[0])
+    _common_xlabel(room, panels)
+
+
+def _common_xlabel(room: SubFigure, panels: np.ndarray) -> None:
+    if panels.shape[1] > 1:
+        words = {"fontsize": matplotlib.rcParams["axes.labelsize"], "parse_math": False}
+        room.supxlabel(panels[-1, 0].get_xlabel(), **words)
+        for ax in panels[-1]:
+            ax.set_xlabel("")
+
+
+def step_limits(panels: Sequence[Axes]) -> None:
+    """Readable ticks on a log axis of steps that these panels share."""
+    low, high = panels[0].get_ylim()
+    marks = bar_ticks(low, high, log=True, room=5)
+    for ax in panels:
+        ax.set_ylim(low, high)
+        ax.set_yticks(list(marks.places), list(marks.labels))
+        ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _shares(ax: Axes, cut: pd.DataFrame, key: str, present: Sequence[str]) -> None:
+    """The shares of phases as bars on the true borders of the cells, one upon the other."""
+    left, right = cut[f"{key}.low"], cut[f"{key}.high"]
+    base = np.zeros(len(cut))
+    for phase in present:
+        share = cut[f"p.{phase}"].fillna(0).to_numpy()
+        place = {"left": left, "width": right - left, "height": share, "bottom": base}
+        ax.bar(
+            place["left"], share, place["width"], base, align="edge",
+            color=PHASE_COLORS[phase], edgecolor="white", linewidth=0.3,
+        )  # fmt: skip
+        base = base + share
+
+
+def _steps(ax: Axes, cut: pd.DataFrame, along: Axis, key: str, name: str) -> None:
+    color, style, mark = _STYLES[name]
+    at = axis_cells(along)["centre"].to_numpy()[cut[f"{key}.at"]]
+    low, high = cut[f"{name}.low"], cut[f"{name}.high"]
+    ax.fill_between(at, low, high, color=color, alpha=0.2, linewidth=0)
+    ax.plot(at, cut[name], color=color, linestyle=style, marker=mark, markersize=2.5, linewidth=1.1)
+    later = cut[name].isna() & cut[f"{name}.at_least"].notna()
+    # Open and larger those of training, which often stand where those of validation do.
+    face, wide = ("none", 5) if name == "train" else (color, 3)
+    bound = cut.loc[later, f"{name}.at_least"]
+    ax.plot(at[later], bound, "^", color=color, markerfacecolor=face, markersize=wide)
+
+
+def curves_picture(chosen: Mapping[str, pd.DataFrame], rule: Rule) -> Picture:
+    """Accuracy and loss of all seeds of chosen cells, a column of two panels for each cell.
+
+    Args:
+        chosen: heading -> rows of `phasegrok.frames.curves.curve_table` for one cell.
+    """
+    lines = [_line(name, _WORDS[name]) for name in _STYLES]
+    threshold = Line2D([], [], color=THRESHOLD, linewidth=0.6, linestyle=":", label="threshold")
+    seeds = max(table["seed"].nunique() for table in chosen.values())
+    return Picture(
+        lambda room, size: _paint_curves(room, chosen, rule, size),
+        rows=2,
+        cols=len(chosen),
+        headings=list(chosen),
+        entries=[*lines, threshold],
+        shows="accuracy and loss against the step, from the first stored step above 0; a line for "
+        "each seed. A line ends where its run did",
+        alt=f"Training curves of {len(chosen)} cells with up to {seeds} seeds: "
+        f"{'; '.join(chosen)}.",
+    )
+
+
+def _paint_curves(
+    room: SubFigure, chosen: Mapping[str, pd.DataFrame], rule: Rule, size: Size
+) -> None:
+    panels = room.subplots(2, len(chosen), sharex=True, sharey="row", squeeze=False)
+    for (accuracy, loss), table in zip(panels.T, chosen.values(), strict=True):
+        after = table.loc[table["step"] > 0]
+        for _, run in after.groupby("run_id", sort=False):
+            for name, (color, style, _) in _STYLES.items():
+                look = {"color": color, "linestyle": style, "linewidth": 0.9, "alpha": 0.8}
+                accuracy.plot(run["step"], run[f"{name}_acc"], **look)
+                loss.plot(run["step"], run[f"{name}_loss"], **look)
+        for threshold in {rule.train_accuracy, rule.val_accuracy}:
+            accuracy.axhline(threshold, color=THRESHOLD, linewidth=0.6, linestyle=":", zorder=1)
+        accuracy.set_ylim(-0.03, 1.03)
+        accuracy.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
+        loss.set(xscale="log", yscale="log")
+    _step_ticks(panels, size)
+    step_limits(panels[1])
+    panels[0, 0].set_ylabel("accuracy")
+    panels[1, 0].set_ylabel("loss")
+    for ax in panels[1]:
+        ax.set_xlabel("step")
+    for ax in panels.flat:
+        ax.label_outer()
+    head_panels(panels[0], list(chosen), size[0])
+    _common_xlabel(room, panels)
+
+
+def _step_ticks(panels: np.ndarray, size: Size) -> None:
+    low, high = panels[0, 0].get_xlim()
+    marks = bar_ticks(low, high, log=True, room=max(2, int(size[0] / 0.4)))
+    for ax in panels.flat:
+        ax.set_xlim(low, high)
+        ax.set_xticks(list(marks.places), list(marks.labels))
+        ax.xaxis.set_minor_formatter(NullFormatter())

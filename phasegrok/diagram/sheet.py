@@ -1,0 +1,106 @@
+"""A contact sheet: small phase maps of many sweeps, each with its name and counts."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import SubFigure
+
+from phasegrok.diagram.dress import lines
+from phasegrok.diagram.files import Facts, data_hash, write
+from phasegrok.diagram.layout import Picture, lay_out
+from phasegrok.diagram.legend import phase_entries
+from phasegrok.diagram.mesh import Ground
+from phasegrok.diagram.panels import paint_cells
+from phasegrok.diagram.style import TWO_COLUMNS
+from phasegrok.diagram.tiles import facets
+from phasegrok.frames import Axis, label, phase_counts, phase_map, planned_axes, planned_runs
+
+_WIDE = 4  # maps side by side
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One sweep on the sheet."""
+
+    name: str
+    full: pd.DataFrame
+    axes: Mapping[str, Axis]
+    runs: int
+    data: str
+
+
+def entry(name: str, frame: pd.DataFrame, config: Mapping[str, Any]) -> Entry:
+    """What the sheet shows of a sweep's runs under a name."""
+    axes, runs = planned_axes(config["sweep"]), planned_runs(frame, config)
+    return Entry(name, phase_map(runs, axes), axes, len(runs), data_hash(runs))
+
+
+def save(entries: Sequence[Entry], out_dir: Path, name: str) -> list[Path]:
+    """Write contact_sheet.png and contact_sheet.pdf."""
+    cols = min(_WIDE, len(entries))
+    rows = math.ceil(len(entries) / cols)
+    every = pd.concat([one.full.loc[:, ["shown", "tied"]] for one in entries], ignore_index=True)
+    told = [f"{one.name}: {_counts(one)}" for one in entries]
+    data = hashlib.sha256("\n".join(one.data for one in entries).encode()).hexdigest()[:12]
+    picture = Picture(
+        lambda room, size: _paint(room, entries, (rows, cols), size[0]),
+        rows=rows,
+        cols=cols,
+        up=1.25,
+        entries=phase_entries(every, counted=False),
+        shows="",
+        alt=f"Contact sheet of {len(entries)} sweeps. {' '.join(told)}",
+    )
+    text = (
+        f"{len(entries)} sweeps in {name}, the majority phase of each cell, headed by cells and "
+        f"runs; of a sweep with facets, all its panels. Data {data}."
+    )
+    figure = lay_out(picture, text, TWO_COLUMNS)
+    facts = Facts(
+        title=f"Contact sheet: {name}",
+        alt=picture.alt,
+        sweep=", ".join(one.name for one in entries),
+        data_hash=data,
+        rule="that of each sweep",
+        command=f"phasegrok plot {name}",
+        kind="contact sheet",
+    )
+    return write(figure, out_dir, "contact_sheet", facts, ("png", "pdf"))
+
+
+def _counts(one: Entry) -> str:
+    counts = ", ".join(f"{count} {name}" for name, count in phase_counts(one.full).items())
+    return f"{len(one.full)} cells, {one.runs} runs; {counts}."
+
+
+def _paint(
+    room: SubFigure, entries: Sequence[Entry], shape: tuple[int, int], across: float
+) -> None:
+    rooms = room.subfigures(*shape, squeeze=False).flat
+    for one, place in zip(entries, rooms, strict=False):
+        _map(place, one, across)
+
+
+def _map(room: SubFigure, one: Entry, across: float) -> None:
+    tiles, ground = facets(one.full, one.axes), Ground.of(one.axes)
+    panels = room.subplots(*tiles.shape, sharex=True, sharey=True, squeeze=False)
+    for (row, col), ax in np.ndenumerate(panels):
+        paint_cells(ax, tiles.cells[row][col], ground)
+        ax.set_xscale("log" if ground.x.log else "linear")
+        ax.set_yscale("log" if ground.y.log else "linear")
+        ax.set(xticks=[], yticks=[])
+        ax.minorticks_off()
+    head = [*lines(one.name, across), f"{len(one.full)} cells, {one.runs} runs"]
+    room.suptitle("\n".join(head), fontsize=7, parse_math=False)
+    words = {"fontsize": 6, "parse_math": False}
+    room.supxlabel("\n".join(lines(label(one.axes["x"].key), across)), **words)
+    if "y" in one.axes:
+        room.supylabel(label(one.axes["y"].key), **words)
