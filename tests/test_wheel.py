@@ -95,6 +95,13 @@ def test_the_wheel_holds_every_yaml_of_conf(dist: Path) -> None:
     assert yamls_below(names_in(wheel), "phasegrok/conf/") == CONF
 
 
+def test_the_wheel_holds_all_that_the_page_is_made_of(dist: Path) -> None:
+    (wheel,) = dist.glob("*.whl")
+    assets = ROOT / "phasegrok" / "report" / "assets"
+    wanted = {f"phasegrok/report/assets/{file.name}" for file in assets.iterdir()}
+    assert len(wanted) > 3 and wanted <= set(names_in(wheel))
+
+
 def test_the_sdist_holds_the_rooms_and_nothing_that_was_only_made_here(dist: Path) -> None:
     (sdist,) = dist.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
@@ -128,6 +135,8 @@ def test_a_sweep_runs_to_its_figure(installed: Installed, command: tuple[str, ..
     assert "run-steps/s" in said
     assert (installed.elsewhere / out / "results.parquet").stat().st_size > 0
     assert (installed.elsewhere / out / "phase_diagram.png").stat().st_size > 0
+    installed.run("phasegrok", "report", out)
+    assert (installed.elsewhere / out / "report.html").stat().st_size > 1e6
 
 
 def test_a_users_own_sweep_is_found_beside_the_shipped_ones(installed: Installed) -> None:

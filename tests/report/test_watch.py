@@ -1,0 +1,114 @@
+"""`phasegrok watch`: the page of a running sweep, for this machine alone, in the reader's view."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from phasegrok import InputError, cells
+from phasegrok.report import serve
+from phasegrok.store import Store
+from tests.report.conftest import Open, until
+from tests.report.stores import invented, write_part
+
+
+@contextmanager
+def served(store: Store) -> Iterator[int]:
+    """The port at which a store is served."""
+    with serve(store) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def answer(port: int, path: str, host: str | None = None) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", path, headers={"Host": host or f"127.0.0.1:{port}"})
+    response = connection.getresponse()
+    return response.status, response.read()
+
+
+def test_the_view_stays_while_parts_land(opened: Open, tmp_path: Path) -> None:
+    store = invented(tmp_path / "store", runs=slice(0, 12))
+    planned = cells.runs(store.config())
+    with served(Store(store.path, own=False)) as port, opened(f"http://127.0.0.1:{port}/") as page:
+        before = page.evaluate("phasegrok.page.data.runs")
+        page.select_option("#map-kind", "val")
+        page.locator("#rule-val").press("ArrowLeft")
+        page.locator("#map").press("ArrowRight")
+        page.locator("#map").press("Enter")
+        state = page.evaluate("phasegrok.page.state")
+        write_part(store, "part-1", planned[12:])
+        until(page, "runs => phasegrok.page.data.runs > runs", before)
+        assert page.evaluate("phasegrok.page.state") == state
+        assert page.evaluate("phasegrok.page.data.runs") == 34
+        assert "34 of 36" in page.locator("#standing").inner_text()
+        assert page.locator("#map-kind").input_value() == "val"
+        assert page.locator("#cell table").is_visible()
+
+
+def test_a_sweep_of_which_nothing_has_ended_is_shown_empty(opened: Open, tmp_path: Path) -> None:
+    store = invented(tmp_path / "store", runs=slice(0, 0))
+    with served(store) as port, opened(f"http://127.0.0.1:{port}/") as page:
+        assert "0 of 36 planned runs" in page.locator("#standing").inner_text()
+        assert "missing 12" in page.locator("#legend").inner_text()
+        for kind in page.locator("#map-kind option").all():
+            page.select_option("#map-kind", kind.get_attribute("value"))
+
+
+def test_it_answers_nobody_who_came_by_another_name(tmp_path: Path) -> None:
+    with served(invented(tmp_path / "store")) as port:
+        assert answer(port, "/")[0] == 200
+        assert answer(port, "/", host=f"localhost:{port}")[0] == 200
+        for host in ("example.org", f"example.org:{port}", f"127.0.0.1.example.org:{port}"):
+            assert answer(port, "/data", host=host)[0] == 403
+        assert answer(port, "/../sweep.yaml")[0] == 404
+
+
+def test_it_is_reached_on_loopback_alone(tmp_path: Path) -> None:
+    with serve(invented(tmp_path / "store")) as server:
+        assert server.server_address[0] == "127.0.0.1"
+
+
+def test_files_and_versions_follow_the_directory(tmp_path: Path) -> None:
+    store = invented(tmp_path / "store", runs=slice(0, 12))
+    with served(Store(store.path, own=False)) as port:
+        version = json.loads(answer(port, "/version")[1])["version"]
+        assert json.loads(answer(port, "/data")[1])["version"] == version
+        rows = answer(port, "/runs.csv")[1].count(b"\n")
+        write_part(store, "part-1", cells.runs(store.config())[12:])
+        assert json.loads(answer(port, "/version")[1])["version"] != version
+        assert answer(port, "/runs.csv")[1].count(b"\n") > rows
+        assert answer(port, "/runs.parquet")[1][:4] == b"PAR1"
+
+
+def test_a_port_that_is_taken_is_refused(tmp_path: Path) -> None:
+    store = invented(tmp_path / "store")
+    with serve(store) as server, pytest.raises(InputError, match="cannot be had"):
+        serve(store, server.server_address[1])
+
+
+def test_the_command_says_where_and_ctrl_c_ends_it(tmp_path: Path) -> None:
+    store = invented(tmp_path / "store")
+    command = [sys.executable, "-m", "phasegrok", "watch", str(store.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as it:
+        assert it.stdout is not None and it.stderr is not None
+        address = it.stdout.readline().strip()
+        assert address.startswith("http://127.0.0.1:")
+        assert answer(int(address.rstrip("/").rpartition(":")[2]), "/version")[0] == 200
+        it.send_signal(signal.SIGINT)
+        assert it.wait(timeout=60) == 130
+        assert "Traceback" not in it.stderr.read()
