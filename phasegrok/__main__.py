@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from phasegrok import __version__
-from phasegrok.errors import FAILED, OK, InputError, answered
+from phasegrok import __version__, plotting
+from phasegrok.errors import FAILED, OK, answered
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,7 +48,10 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="again every so many seconds (10) until nothing is going on",
     )
-    _command(commands, "plot", _plot, "draw the phase diagram again")
+    plotting.add_options(_command(commands, "plot", plotting.plot, "draw a figure of a sweep"))
+    _command(commands, "report", _report, "write report.html: one page, to explore without network")
+    watch = _command(commands, "watch", _watch, "serve that page to this machine while it runs")
+    watch.add_argument("--port", type=_port, default=0, help="where; a free one if not given")
     _command(commands, "collect", _collect, "make results.parquet of all parts, and draw")
     retry = _command(commands, "retry", _retry, "train what is missing and not in flight")
     retry.add_argument(
@@ -120,17 +123,25 @@ def _status(options: argparse.Namespace) -> int:
     return found.code
 
 
-def _plot(options: argparse.Namespace) -> int:
-    from phasegrok import diagram
+def _report(options: argparse.Namespace) -> int:
+    from phasegrok import report
     from phasegrok.store import Store
 
-    store = Store(options.directory)
-    config, rows = store.config(), store.collected(curves=False)
-    if len(rows) == 0:
-        raise InputError(f"{options.directory} holds no finished run yet")
-    frame = rows.to_pandas()
-    print("\n".join(str(path) for path in diagram.save(frame, config, options.directory)))
+    print(report.write(Store(options.directory)))
     return OK
+
+
+def _port(text: str) -> int:
+    if not 0 <= int(text) < 65_536:
+        raise ValueError
+    return int(text)
+
+
+def _watch(options: argparse.Namespace) -> int:
+    from phasegrok import report
+    from phasegrok.store import Store
+
+    return report.watch(Store(options.directory, own=False), options.port)
 
 
 def _retry(options: argparse.Namespace) -> int:

@@ -44,7 +44,7 @@ ORDER: list[str] = [
         "replay",
     ),
     *("frames", "diagram", "report", "refine", "progress", "launch"),
-    *("_paths", "config", "show", "sweep", "__main__"),
+    *("_paths", "config", "show", "plotting", "sweep", "__main__"),
 ]
 
 # A heavy import and the only modules that may have it, anywhere in their files.
@@ -58,7 +58,6 @@ DOORS = {
     "seaborn": {"diagram"},
     "matplotlib": {"diagram"},
     "scipy": {"frames"},
-    "statsmodels": {"frames"},
     "lifelines": {"frames"},
     "plotly": {"report"},
     "optuna": {"refine"},
@@ -91,7 +90,7 @@ IMPORT_NAMES = {"hydra-core": "hydra", "pyyaml": "yaml"}
 # Direct imports of what a declared dependency brings along and bounds itself.
 BROUGHT_ALONG = {"omegaconf": "hydra-core"}
 # Declared for what is still to be built: refinement.
-NOT_YET_USED = {"optuna", "lifelines", "plotly", "scipy", "statsmodels"}
+NOT_YET_USED = {"optuna"}
 
 
 @dataclass(frozen=True)
