@@ -150,18 +150,22 @@ def _retry(options: argparse.Namespace) -> int:
     from phasegrok.store import Store
 
     there = Store(options.directory).config() | {"out": str(options.directory), "dry_run": False}
-    planned = plan.prepare(relaunched(there, options.settings))
+    planned = plan.prepare(relaunched(there, options.settings), launch.refuse)
     print(plan.describe(planned), flush=True)
-    return launch.run(planned, ["phasegrok", "retry", str(options.directory), *options.settings])
+    try:
+        return launch.run(planned, ["phasegrok", "retry", str(there["out"]), *options.settings])
+    except InputError:
+        plan.prepare(there)  # settings that were refused are not kept
+        raise
 
 
 def _cancel(options: argparse.Namespace) -> int:
-    from phasegrok.launch import slurm
+    from phasegrok.launch.in_flight import cancel
     from phasegrok.store import Store
 
     store = Store(options.directory)
     store.config()  # says so if it is no sweep's directory
-    ended = slurm.cancel(store)
+    ended = cancel(store)
     print(f"cancelled {len(ended)} jobs" if ended else "no job of this sweep is in the queue")
     return OK
 

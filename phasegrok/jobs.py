@@ -172,6 +172,8 @@ class PackJob:
             except (InputError, OSError, _Lost):
                 raise
             except Exception:
+                if not _answers(self.mode.device):
+                    raise  # the machine's fault, by which nothing would train here any more
                 self._take([Outcome(run, "failed", error=traceback.format_exc())])
                 self._flush()
         self._report()
@@ -256,6 +258,14 @@ class PackJob:
                   "failures": self.store.failures(run_id) + 1,
                   "config": outcome.run.config}  # fmt: skip
         write_text(self.store.errors / f"{run_id}.json", json.dumps(report, indent=2))
+
+
+def _answers(device: str) -> bool:
+    """Whether a device still computes: after some errors, a process can use its GPU no more."""
+    try:
+        return torch.ones(1, device=device).add_(1).item() == 2
+    except Exception:
+        return False
 
 
 def _run_of(row: Mapping[str, Any]) -> Run:

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 # Seconds that a command may take: a busy controller answers late, and a dead one never.
 ANSWER_S = 20.0
@@ -20,8 +21,7 @@ class Job:
     """A job, or one element of an array.
 
     id: as `squeue -r` has it: 123, or 123_4. state: SLURM's long name. reason: why it waits or
-    ended, in SLURM's word. exit_code: CODE:SIGNAL. restarts: how often it was requeued, where the
-    command tells.
+    ended, in SLURM's word. exit_code: CODE:SIGNAL.
     """
 
     id: str
@@ -30,7 +30,6 @@ class Job:
     node: str = ""
     elapsed_s: int = 0
     exit_code: str = ""
-    restarts: int = 0
 
 
 def available() -> bool:
@@ -96,16 +95,34 @@ def remembered(ids: Iterable[str]) -> dict[str, Job]:
             "" if node == "(null)" else node,
             _seconds(said.get("RunTime", "")),
             said.get("ExitCode", ""),
-            int(said.get("Restarts", 0)),
         )
     return jobs
 
 
 def max_array_size() -> int | None:
     """The site's MaxArraySize: an array's indices stay below it. None where it is not told."""
-    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", _answer("scontrol", "show", "config") or "",
-                      re.MULTILINE)  # fmt: skip
-    return int(found.group(1)) if found else None
+    told = _configured("MaxArraySize")
+    return int(told) if told and told.isdigit() else None
+
+
+@cache
+def cluster_name() -> str | None:
+    """What this cluster calls itself; None where there is none, or it does not tell."""
+    return _configured("ClusterName")
+
+
+def other_clusters(names: Iterable[str | None]) -> set[str]:
+    """Those of these clusters that are not the one here, on which their jobs' numbers mean nothing;
+    empty where it cannot be told."""
+    named = {name for name in names if name}
+    here = cluster_name() if named else None
+    return named - {here} if here else set()
+
+
+def _configured(key: str) -> str | None:
+    said = _answer("scontrol", "show", "config") or ""
+    found = re.search(rf"^{key}\s*=\s*(\S+)", said, re.MULTILINE)
+    return found.group(1) if found else None
 
 
 def time_limit(partition: str | None) -> int | None:

@@ -19,7 +19,7 @@ class Submission:
     """One array, or a plain job where it has a single element.
 
     time: in seconds since the epoch. packs: of each element, the ids of the packs it trains.
-    commit, semantics: of the code that submitted it.
+    commit, semantics: of the code that submitted it. cluster: SLURM's name for it.
     """
 
     time: float
@@ -31,6 +31,7 @@ class Submission:
     semantics: int | None = None
     host: str = ""
     user: str = ""
+    cluster: str | None = None
 
     def jobs(self) -> Iterator[tuple[str, Sequence[str]]]:
         """Each job as squeue names it, with the packs it trains."""

@@ -50,9 +50,9 @@ def ask(composed: Config, arguments: Sequence[str] = ()) -> int:
     Raises:
         InputError: the output directory holds another sweep, or cannot be written.
     """
-    from phasegrok import plan
+    from phasegrok import launch, plan
 
-    planned = plan.prepare(composed)
+    planned = plan.prepare(composed, launch.refuse)
     print(plan.describe(planned), flush=True)
     if composed["dry_run"]:
         if composed["launch"]["name"] == "slurm":
@@ -60,8 +60,6 @@ def ask(composed: Config, arguments: Sequence[str] = ()) -> int:
 
             print(slurm.preview(planned))
         return OK
-    from phasegrok import launch
-
     return launch.run(planned, ["python", "-m", "phasegrok.sweep", *arguments])
 
 

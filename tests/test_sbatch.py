@@ -16,6 +16,11 @@ from phasegrok.launch import slurm
 from phasegrok.plan import Plan
 from tests.sweeping import command, finished
 
+ANY_LIMIT = (
+    "sbatch: error: Batch job submission failed: Job violates accounting/QOS policy (job submit "
+    "limit, user's size and/or time limits)"
+)
+
 ACCEPTED = Path(__file__).parent / "data" / "sbatch.txt"
 
 SETTINGS = (
@@ -140,6 +145,10 @@ def test_without_slurm_the_message_says_where_to_go_and_nothing_is_submitted(
         ("launch.runs_per_pack=all", "launch.runs_per_pack = all: must be auto or a whole"),
         ("launch.setup=module", "launch.setup = module: must be a list of shell lines"),
         ("launch.workers=2", "launch.workers = 2: no such key"),
+        ("launch.device=cpu", "launch.device = cpu: would leave 1 GPUs a job idle"),
+        ("+launch.parameters.time=5", "launch.parameters.time: set launch.timeout_min"),
+        ("+launch.parameters.gpus-per-node=2", "launch.parameters.gpus-per-node: set launch.gpus"),
+        ("+launch.parameters.job-name=mine", "launch.parameters.job-name: phasegrok sets it by"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_it_may_be(setting: str, words: str) -> None:
@@ -157,8 +166,14 @@ def test_a_wrong_setting_is_named_with_what_it_may_be(setting: str, words: str) 
         ("sbatch: error: Invalid generic resource (gres) specification", "gpus_per_node"),
         ("sbatch: error: Batch job submission failed: Invalid feature specification",
          "constraint"),
-        ("sbatch: error: Batch job submission failed: Job violates accounting/QOS policy (job "
-         "submit limit, user's size and/or time limits)", "max_queued"),
+        (f"sbatch: error: QOSMaxSubmitJobPerUserLimit\n{ANY_LIMIT}", "max_queued"),
+        (f"sbatch: error: QOSMaxWallDurationPerJobLimit\n{ANY_LIMIT}", "timeout_min"),
+        (f"sbatch: error: AssocGrpGRES\n{ANY_LIMIT}", "gpus_per_node"),
+        ("sbatch: error: Batch job submission failed: Invalid account or account/partition "
+         "combination specified", "account"),
+        ("sbatch: error: Batch job submission failed: Invalid qos specification", "qos"),
+        ("sbatch: error: Memory specification can not be satisfied\nsbatch: error: Batch job "
+         "submission failed: Requested node configuration is not available", "mem_gb"),
     ],
 )  # fmt: skip
 def test_what_slurm_refuses_is_said_with_the_key_behind_it(said: str, key: str) -> None:
@@ -167,6 +182,33 @@ def test_what_slurm_refuses_is_said_with_the_key_behind_it(said: str, key: str) 
     value = "null" if launch[key] is None else launch[key]
     assert words.startswith(f"launch.{key} = {value}: SLURM refused the job")
     assert "\n" not in words
+
+
+@pytest.mark.parametrize(
+    "said, words",
+    [
+        (ANY_LIMIT, "launch.max_queued keeps the jobs in the queue below the site's limit"),
+        ("sbatch: error: Batch job submission failed: Requested node configuration is not "
+         "available", "launch.cpus_per_task = 1, launch.gpus_per_node = 1, launch.mem_gb = 4"),
+        ("sbatch: error: something else", "SLURM refused the job: something else"),
+    ],
+)  # fmt: skip
+def test_a_refusal_that_tells_no_single_key_blames_none(said: str, words: str) -> None:
+    found = slurm.refusal(said, planned().config["launch"])
+    assert found.startswith("launch = slurm: SLURM refused the job") and words in found
+
+
+def test_parameters_are_written_as_sbatch_knows_them_and_requeueing_can_be_refused() -> None:
+    def text_with(*settings: str) -> str:
+        found = planned(*settings)
+        return slurm.executor(found.config, found.store).text(jobs=1)
+
+    assert "#SBATCH --requeue\n" in text_with()
+    assert "--mem=" not in text_with("launch.mem_gb=null")
+    assert "#SBATCH --mail-type=END" in text_with("+launch.parameters={mail-type: END}")
+    for refusing in ("no-requeue: true", "requeue: false"):
+        assert "--requeue" not in text_with(f"launch.parameters={{{refusing}}}")
+    assert "#SBATCH --no-requeue" in text_with("launch.parameters={no-requeue: true}")
 
 
 if __name__ == "__main__":

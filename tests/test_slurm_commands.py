@@ -138,7 +138,7 @@ def test_the_controller_remembers_what_ended_a_moment_ago(says: Says) -> None:
     assert slurm.remembered(["3", "4", "5", "6", "15"]) == {
         "3_0": Job("3_0", "FAILED", "NonZeroExitCode", "n2", 1, "137:0"),
         "4": Job("4", "TIMEOUT", "TimeLimit", "n2", 71, "0:15"),
-        "15": Job("15", "PENDING", "BeginTime", "", 0, "0:0", restarts=1),
+        "15": Job("15", "PENDING", "BeginTime", "", 0, "0:0"),
     }
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from phasegrok import InputError, cells, submitted
+from phasegrok import slurm as commands
 from phasegrok.__main__ import main
 from phasegrok.cells import SEMANTICS
 from phasegrok.config import compose
@@ -115,6 +116,11 @@ def log(store: Store, job_id: str, text: str) -> None:
     (folder / f"{job_id}_0_log.err").write_text(text)
 
 
+def ago(seconds: float) -> str:
+    """That time, as SLURM writes it to a log."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() - seconds))
+
+
 def pack_of(status: Status, name: str = "p0000") -> tuple[str, str]:
     (pack,) = [pack for pack in status.packs if pack.pack_id == name]
     return pack.state, pack.why
@@ -153,6 +159,20 @@ def test_runs_are_counted_by_what_became_of_them(store: Store, says: Says) -> No
     assert "p0001: running, 2 of 8 runs on n1" in text
     assert "p0002, p0003: waiting, for a free worker" in text
     assert f"phasegrok status {store.path} --watch" in text and "retry" not in text
+
+
+def test_a_local_sweep_within_a_job_of_the_users_own_is_at_work(store: Store, says: Says) -> None:
+    """As in an interactive session: the job is none of those that the sweep submitted."""
+    attempt(store, "p0001", job_id="77")
+    assert pack_of(gather(store), "p0002") == ("waiting", "for a free worker")
+
+
+def test_jobs_of_another_cluster_are_not_looked_for_here(store: Store, slurm: Says) -> None:
+    submit(store, cluster="there")
+    slurm("scontrol", "ClusterName = here\n")
+    commands.cluster_name.cache_clear()
+    status = gather(store)
+    assert status.asked is False and pack_of(status)[0] == "submitted"
 
 
 def test_a_local_sweep_whose_driver_died_says_where_it_was(store: Store, says: Says) -> None:
@@ -262,6 +282,12 @@ def test_the_queue_tells_what_waits_and_why(store: Store, slurm: Says) -> None:
     assert "12_0 (p0000): PENDING, waits for free nodes (Resources)" in describe(status)
 
 
+def test_what_an_administrator_holds_is_not_the_users_to_release(store: Store, slurm: Says) -> None:
+    submit(store, packs=PACKS[:1])
+    slurm("squeue", "12|PENDING||0:00|JobHeldAdmin\n")
+    assert "held by an administrator, who alone may let it go" in job_of(gather(store), "12")[1]
+
+
 def test_a_job_runs_before_its_worker_does(store: Store, slurm: Says) -> None:
     submit(store)
     slurm("squeue", "".join(f"12_{i}|RUNNING|n2|0:07|None\n" for i in range(4)))
@@ -341,6 +367,10 @@ srun: got SIGCONT
 slurmstepd-n2: error: *** JOB 9 ON n2 CANCELLED AT {at} ***
 srun: forcing job termination
 """
+REQUEUED = """\
+slurmstepd-n1: error: *** STEP 59.0 ON n1 CANCELLED AT {at} DUE TO JOB REQUEUE ***
+slurmstepd-n1: error: *** JOB 59 ON n1 CANCELLED AT {at} DUE TO JOB REQUEUE ***
+"""
 PREEMPTED = """\
 slurmstepd-n1: error: *** STEP 16.0 ON n1 CANCELLED AT {at} DUE TO PREEMPTION ***
 slurmstepd-n1: error: *** JOB 16 ON n1 CANCELLED AT {at} DUE TO PREEMPTION ***
@@ -381,24 +411,40 @@ def test_why_a_job_ended(store: Store, slurm: Says, case: str, witness: str) -> 
     text, accounted, remembered, state, words = ENDINGS[case]
     submit(store)
     attempt(store, "p0000", job_id="12_0", age=90)
-    at = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() - 85))
-    log(store, "12_0", text.format(at=at))
+    log(store, "12_0", text.format(at=ago(85)))
     if witness == "sacct":
         slurm("sacct", f"12_0|{accounted}\n")
     if witness == "scontrol":
         job_state, why, code = remembered.split()
         slurm("scontrol", f"JobId=7 ArrayJobId=12 ArrayTaskId=0 JobState={job_state} "
               f"Reason={why} Restarts=0 ExitCode={code} NodeList=n2\n")  # fmt: skip
-    if witness == "log" and case == "failed":
-        state = ""  # a traceback alone does not say that SLURM saw the job fail
     status = gather(store)
-    if state:
-        assert job_of(status)[0] == state
-        assert words in job_of(status)[1] and "after 2 of 8 runs" in job_of(status)[1]
-        assert pack_of(status)[0] == ("stopped" if state == "CANCELLED" else "lost")
-    else:
-        assert pack_of(status) == ("lost", "after 2 of 8 runs: silent for 1 min")
+    assert job_of(status)[0] == state
+    assert words in job_of(status)[1] and "after 2 of 8 runs" in job_of(status)[1]
+    assert pack_of(status)[0] == ("stopped" if state == "CANCELLED" else "lost")
     assert f"phasegrok retry {store.path}" in describe(status)
+
+
+TRACEBACK = CRASHED.splitlines(keepends=True)[0]
+
+
+@pytest.mark.parametrize("text", [TRACEBACK, PREEMPTED + CRASHED])
+def test_a_traceback_and_the_code_of_an_earlier_life_do_not_say_that_a_job_failed(
+    store: Store, slurm: Says, text: str
+) -> None:
+    submit(store)
+    attempt(store, "p0000", 1, job_id="12_0", age=200, began=time.time() - 300)
+    attempt(store, "p0000", 2, job_id="12_0", age=70, began=time.time() - 150)
+    log(store, "12_0", text.format(at=ago(250)))
+    assert pack_of(gather(store)) == ("lost", "after 2 of 8 runs: silent for 1 min")
+
+
+def test_an_accounting_that_lags_behind_is_not_believed(store: Store, slurm: Says) -> None:
+    submit(store, packs=PACKS[:1])
+    attempt(store, "p0000", job_id="12", age=90)
+    slurm("sacct", "12|RUNNING|0:0|00:00:33|n2\n")
+    slurm("scontrol", "JobId=12 JobState=TIMEOUT Reason=TimeLimit ExitCode=0:0 NodeList=n2\n")
+    assert job_of(gather(store), "12")[0] == "TIMEOUT"
 
 
 @pytest.mark.parametrize("text", [PREEMPTED, TIME_LIMIT, CANCELLED])
@@ -408,8 +454,7 @@ def test_what_ended_an_earlier_life_of_a_job_is_not_held_against_the_last(
     submit(store)
     attempt(store, "p0000", 1, job_id="12_0", age=200, began=time.time() - 300)
     attempt(store, "p0000", 2, job_id="12_0", age=70, began=time.time() - 150)
-    at = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() - 199))
-    log(store, "12_0", text.format(at=at))
+    log(store, "12_0", text.format(at=ago(199)))
     assert pack_of(gather(store)) == ("lost", "after 2 of 8 runs: silent for 1 min")
 
 
@@ -434,7 +479,31 @@ def test_a_job_that_has_just_gone_is_given_two_heartbeats_unless_its_end_is_know
     assert pack_of(status)[0] == "running"
     assert job_of(status)[0] == "running"
     assert pack_of(status, "p0002") == ("lost", "after 2 of 8 runs: its node failed (n2)")
-    assert pack_of(status, "p0001") == ("lost", "after 2 of 8 runs: silent for 20 s")
+    state, why = pack_of(status, "p0001")
+    assert state == "lost" and re.fullmatch(r"after 2 of 8 runs: silent for 2\d s", why)
+
+
+@pytest.mark.parametrize("text", [REQUEUED, PREEMPTED, ""])
+def test_a_job_that_phasegrok_cancel_ended_is_cancelled_whatever_befell_it_before(
+    store: Store, slurm: Says, text: str
+) -> None:
+    submit(store)
+    attempt(store, "p0000", job_id="12_0", age=90)
+    log(store, "12_0", text.format(at=ago(85)))
+    submitted.record_cancelled(store, ["12_0"])
+    status = gather(store)
+    assert job_of(status)[0] == "CANCELLED"
+    words = "after 2 of 8 runs: it was cancelled by phasegrok cancel"
+    assert pack_of(status) == ("stopped", words)
+
+
+def test_a_job_that_was_queued_again_and_left_the_queue_is_lost(store: Store, slurm: Says) -> None:
+    submit(store)
+    attempt(store, "p0000", job_id="12_0", age=90)
+    log(store, "12_0", REQUEUED.format(at=ago(85)))
+    state, why = pack_of(gather(store))
+    assert state == "lost"
+    assert why.endswith("it was queued again and left the queue since, most likely cancelled")
 
 
 def test_slurm_is_asked_once_each(store: Store, slurm: Says, tmp_path: Path) -> None:
@@ -460,8 +529,7 @@ def test_the_last_job_of_a_pack_is_the_one_that_counts(store: Store, slurm: Says
 def test_what_earlier_attempts_came_to_is_told(store: Store, slurm: Says) -> None:
     submit(store)
     slurm("squeue", "12_0|RUNNING|n2|1:30|None\n")
-    at = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() - 199))
-    log(store, "12_0", PREEMPTED.format(at=at))
+    log(store, "12_0", PREEMPTED.format(at=ago(199)))
     attempt(store, "p0000", 1, job_id="12_0", age=200, began=time.time() - 300)
     attempt(store, "p0000", 2, job_id="12_0", age=1, began=time.time() - 80, host="n2")
     attempt(store, "p0001", 1, age=200, state="failed", why="OSError", host="laptop")
@@ -520,6 +588,36 @@ def test_without_slurm_claims_and_logs_tell(store: Store, says: Says) -> None:
     text = describe(status)
     assert "SLURM was not asked" in text
     assert "12_3 (p0003): submitted, not begun as far as can be seen" in text
+
+
+def test_without_slurm_a_log_tells_of_an_end_before_the_heartbeat_does(
+    store: Store, says: Says
+) -> None:
+    """A claim counts as alive for a minute after its worker has gone."""
+    submit(store)
+    for number, text in enumerate((TIME_LIMIT, REQUEUED, CANCELLED)):
+        attempt(store, PACKS[number], job_id=f"12_{number}", age=8, began=time.time() - 100)
+        log(store, f"12_{number}", text.format(at=ago(10)))
+    log(store, "12_3", TIME_LIMIT.format(at=ago(200)))  # of an earlier life
+    attempt(store, "p0003", job_id="12_3", age=8, began=time.time() - 100)
+    status = gather(store)
+    why = "after 2 of 8 runs: it ran into its time limit; it may be queued again"
+    assert pack_of(status) == ("lost", why)
+    why = "queued again after 2 of 8 runs and not begun as far as can be seen"
+    assert pack_of(status, "p0001") == ("submitted", why)
+    assert pack_of(status, "p0002") == ("stopped", "after 2 of 8 runs: it was cancelled")
+    assert pack_of(status, "p0003") == ("running", "2 of 8 runs on n1")
+
+
+def test_without_slurm_what_phasegrok_cancel_ended_before_it_began_is_not_awaited(
+    store: Store, says: Says
+) -> None:
+    submit(store)
+    submitted.record_cancelled(store, [f"12_{number}" for number in range(4)])
+    status = gather(store)
+    words = "before it had begun: it was cancelled by phasegrok cancel"
+    assert pack_of(status) == ("stopped", words)
+    assert not status.going_on and status.to_retry == list(PACKS)
 
 
 @pytest.mark.parametrize("code", [0, 1])

@@ -62,7 +62,7 @@ def test_a_line_that_is_not_whole_is_passed_over_and_spoils_no_later_one(
 
 
 def test_keys_that_a_later_version_writes_are_passed_over(store: Store) -> None:
-    later = {"time": 1.0, "array_id": "12", "packs": [["p0000"]], "cluster": "south"}
+    later = {"time": 1.0, "array_id": "12", "packs": [["p0000"]], "weather": "fair"}
     store.jobs_file.write_text(json.dumps(later) + "\n")
     assert submissions(store) == [Submission(1.0, "12", [["p0000"]])]
 

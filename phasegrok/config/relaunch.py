@@ -54,7 +54,13 @@ def _set(section: dict[str, Any], keys: Sequence[str], text: str) -> None:
     """A value as Hydra would read it: 120, null, [a, b]."""
     import yaml
 
+    name = ".".join(["launch", *keys])
     *above, last = keys
     for key in above:
         section = section.setdefault(key, {})
-    section[last] = yaml.safe_load(text)
+        if not isinstance(section, dict):
+            raise InputError(f"{name}: {key} is a value ({section}) and has no keys below it")
+    try:
+        section[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"{name} = {text}: {str(error).splitlines()[0]}") from error

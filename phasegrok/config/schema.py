@@ -115,7 +115,9 @@ class Slurm(Launch):
     constraint: str | None = Field(description="null or a kind of node, like a100")
     gpus_per_node: int = Field(ge=0, description="a whole number >= 0 (0: a CPU job)")
     cpus_per_task: int = Field(ge=1, description="a whole number >= 1")
-    mem_gb: float = Field(gt=0, description="a number of GB > 0")
+    mem_gb: float | None = Field(
+        gt=0, description="null (as the site gives it) or a number of GB > 0"
+    )
     timeout_min: int = Field(ge=1, description="a whole number of minutes >= 1")
     array_parallelism: int = Field(ge=1, description="a whole number >= 1")
     max_array_size: int | None = Field(

@@ -198,9 +198,31 @@ def _step_faults(train: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
+# Options of sbatch that are the launch's own keys, or that phasegrok finds its jobs and logs by.
+_OF_SBATCH = {
+    **{name: f"launch.{name}" for name in ("partition", "account", "qos", "constraint")},
+    **{name: f"launch.{name}" for name in ("gpus_per_node", "cpus_per_task")},
+    "mem": "launch.mem_gb",
+    "time": "launch.timeout_min",
+    **dict.fromkeys(("array", "job_name", "output", "error", "nodes", "ntasks"), ""),
+}
+
+
 def _launch_faults(launch: Mapping[str, Any]) -> Iterator[str]:
-    if launch["name"] == "slurm" and launch["device"] == "cuda" and not launch["gpus_per_node"]:
+    if launch["name"] != "slurm":
+        return
+    if launch["device"] == "cuda" and not launch["gpus_per_node"]:
         yield "launch.device = cuda: needs launch.gpus_per_node >= 1; it is 0, for CPU jobs"
+    if launch["device"] == "cpu" and launch["gpus_per_node"]:
+        yield (
+            f"launch.device = cpu: would leave {launch['gpus_per_node']} GPUs a job idle; "
+            "CPU jobs need launch.gpus_per_node = 0"
+        )
+    for name in launch["parameters"]:
+        key = _OF_SBATCH.get(name.replace("-", "_"))
+        if key is not None:
+            advice = f"set {key}" if key else "phasegrok sets it by itself"
+            yield f"launch.parameters.{name}: {advice}"
 
 
 def _rule_faults(train: Mapping[str, Any], phase: Mapping[str, Any]) -> Iterator[str]:

@@ -44,7 +44,9 @@ def run(planned: Plan, command: Sequence[str] = ()) -> int:
         return _submit_and_leave(planned)
     progress = Progress(sum(len(pack.runs) for pack in planned.packs))
     problem: Exception | None = None
-    with _interrupts() as interrupted:
+    on_cluster = planned.config["launch"]["name"] == "slurm"
+    stopping = "the jobs go on" if on_cluster else "writing what is done"
+    with _interrupts(stopping) as interrupted:
         if planned.packs:
             launcher = _LAUNCHERS[planned.config["launch"]["name"]]
             try:
@@ -62,6 +64,21 @@ def run(planned: Plan, command: Sequence[str] = ()) -> int:
     if interrupted.is_set():
         return INTERRUPTED
     return FAILED if failed or missing or problem is not None else OK
+
+
+def refuse(planned: Plan) -> None:
+    """Asked before a plan is written.
+
+    Raises:
+        InputError: it cannot be carried out from here, or not beside what is in flight.
+    """
+    from phasegrok.launch.in_flight import refuse_replacing
+
+    if planned.packs and planned.config["launch"]["name"] == "slurm":
+        from phasegrok.launch.refusal import refuse_hopeless
+
+        refuse_hopeless(planned.config["launch"])
+    refuse_replacing(planned)
 
 
 def unanswered(planned: Plan) -> int:
@@ -128,9 +145,10 @@ _LAUNCHERS: dict[str, Callable[[Plan, Progress, Interrupt], None]] = {
 def _submit_and_leave(planned: Plan) -> int:
     """Submit job arrays, and say what to do next."""
     from phasegrok.launch import slurm
+    from phasegrok.launch.in_flight import in_flight
 
     made = slurm.submit(planned)
-    packs, jobs = slurm.in_flight(planned.store), sum(len(each.packs) for each in made)
+    packs, jobs = in_flight(planned.store), sum(len(each.packs) for each in made)
     ids = ", ".join(each.array_id for each in made)
     waiting = sum(pack.pack_id not in packs for pack in planned.packs)
     where = shlex.quote(str(planned.store.path))
@@ -138,7 +156,7 @@ def _submit_and_leave(planned: Plan) -> int:
     print(f"submitted {in_all}: {ids}" if made else "nothing submitted")
     if len(packs) - sum(len(job) for each in made for job in each.packs) > 0 or not made:
         print(f"{len(packs)} packs are in flight")
-    if waiting:
+    if waiting and planned.config["launch"]["max_queued"] is not None:
         print(f"{waiting} packs have no room in the queue (launch.max_queued); later:")
         print(f"  phasegrok retry {where}        submits them; launch.wait=true does it by itself")
     print(f"  phasegrok status {where}       how far it is (--watch goes on looking)")
@@ -152,7 +170,7 @@ def _progress_only(take: Take) -> Take:
 
 
 @contextmanager
-def _interrupts() -> Iterator[Interrupt]:
+def _interrupts(doing: str) -> Iterator[Interrupt]:
     """The first Ctrl-C (or TERM) asks for an orderly end, the second ends at once."""
     asked = Interrupt()
 
@@ -160,7 +178,7 @@ def _interrupts() -> Iterator[Interrupt]:
         if asked.is_set():
             raise KeyboardInterrupt
         asked.set()
-        print("\nstopping: writing what is done (Ctrl-C again to stop at once)", file=sys.stderr)
+        print(f"\nstopping: {doing} (Ctrl-C again to stop at once)", file=sys.stderr)
         asked.then()
 
     numbers = (signal.SIGINT, signal.SIGTERM)

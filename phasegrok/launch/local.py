@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import queue
 import subprocess
@@ -25,7 +26,7 @@ from phasegrok.store import Store
 
 Event = dict[str, Any]
 
-# How long workers may take to finish their step and write, once asked to stop.
+# How long workers may take to finish their step and write, if no other time is given.
 STOP_S = 60.0
 # How often it is asked whether a pack that another driver's worker held is free or done.
 ASK_AGAIN_S = 3.0
@@ -42,6 +43,7 @@ class Pool:
         gpus: names of the GPUs as CUDA_VISIBLE_DEVICES has them, one for each worker; empty for
             the CPU.
         patient: wait for packs that the workers of another driver train.
+        stop_s: how long workers may take to finish their step and write, once asked to stop.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Pool:
         gpus: Sequence[str] = (),
         *,
         patient: bool = True,
+        stop_s: float = STOP_S,
     ):
         self._waiting = list(pack_ids)[::-1]
         self._events: queue.Queue[tuple[int, Event | None]] = queue.Queue()
@@ -63,6 +66,7 @@ class Pool:
         self._idle: list[int] = []
         self._asked_at = time.monotonic()
         self._patient = patient
+        self._stop_s = stop_s
         self._logs = store.logs
         self._logs.mkdir(parents=True, exist_ok=True)
         count = min(workers, len(self._waiting))
@@ -198,6 +202,8 @@ class Pool:
         self.stop()
 
     def _kill_the_late(self) -> None:
-        if self._stopped_at is not None and time.monotonic() - self._stopped_at > STOP_S:
-            self._problem = self._problem or WorkerLost(f"workers did not end within {STOP_S:g} s")
+        since = time.monotonic() - (self._stopped_at or math.inf)
+        if since > self._stop_s:
+            words = f"workers did not end within {self._stop_s:g} s"
+            self._problem = self._problem or WorkerLost(words)
             self.kill()

@@ -9,17 +9,19 @@ their step, write what they have and end; after the first and the last the job i
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 from phasegrok import claims, sizing, submitted
-from phasegrok.launch.local import Pool
+from phasegrok.launch.local import Pool, WorkerLost
 from phasegrok.store import Store
 
 # The last part of a job's time, in which workers write and the job is queued again, in seconds and
@@ -52,10 +54,17 @@ class PackRunner:
         store = Store(self.store)
         packs = self.packs.split(",")
         gpus = sizing.visible_gpus() if sizing.device_of(store.planned_config()) == "cuda" else []
-        pool = Pool(store, packs, len(packs), gpus, patient=False)
-        making_way = _MakingWay(pool.stop, _time_limit(store))
+        limit = _time_limit(store)
+        with _deaf():
+            pool = Pool(store, packs, len(packs), gpus, patient=False, stop_s=_last(limit))
+        making_way = _MakingWay(pool.stop, limit)
         with making_way:
-            pool.run(_tell)
+            try:
+                pool.run(_tell)
+            except WorkerLost as lost:
+                if not making_way.reason:
+                    raise
+                _say(f"{lost}; it goes on from its last checkpoint")
         return making_way.end() if making_way.reason else "all packs are done"
 
     def checkpoint(self, *arguments: Any) -> Any:
@@ -78,6 +87,28 @@ def _time_limit(store: Store) -> float | None:
     return 60.0 * minutes if minutes else None
 
 
+def _last(seconds: float | None) -> float:
+    """How much of a job's time is for writing and being queued again."""
+    return LAST_S if seconds is None else min(LAST_S, LAST_SHARE * seconds)
+
+
+def _gone() -> float:
+    """How much of the job's time has gone, where SLURM tells when it began."""
+    began = os.environ.get("SLURM_JOB_START_TIME")
+    return max(time.time() - float(began), 0.0) if began else 0.0
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes begun meanwhile ignore USR2 from their first moment on: SLURM sends it to all, and
+    the driver alone knows what it means. One that comes now is lost; the deadline stays."""
+    before = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+
+
 class _MakingWay:
     """Asks the workers to stop when the job has to end; knows why, and what to do then.
 
@@ -89,9 +120,8 @@ class _MakingWay:
     def __init__(self, stop: Callable[[], None], seconds: float | None):
         self.reason = ""
         self._stop = stop
-        seconds = threading.TIMEOUT_MAX if seconds is None else seconds
-        left = max(seconds - min(LAST_S, LAST_SHARE * seconds), 1.0)
-        self._timer = threading.Timer(left, self._ask, ["the job's time is nearly over"])
+        left = threading.TIMEOUT_MAX if seconds is None else seconds - _last(seconds) - _gone()
+        self._timer = threading.Timer(max(left, 1.0), self._ask, ["the job's time is nearly over"])
         self._timer.daemon = True
         self._queue_again: Handler = None
 

@@ -8,18 +8,22 @@ was submitted.
 from __future__ import annotations
 
 import getpass
+import signal
 import socket
 import time
 from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import submitit
-from submitit.core.utils import FailedJobError
+from submitit.core.utils import FailedJobError, FailedSubmissionError
 
 from phasegrok import claims, sizing, slurm, submitted
 from phasegrok.cells import SEMANTICS, Config
 from phasegrok.errors import InputError
+from phasegrok.launch.in_flight import in_flight, queued_jobs
+from phasegrok.launch.refusal import refusal
 from phasegrok.launch.runner import PackRunner
 from phasegrok.plan import Plan
 from phasegrok.store import Store
@@ -69,7 +73,7 @@ def executor(config: Config, store: Store) -> Executor:
         constraint=launch["constraint"],
         gpus_per_node=launch["gpus_per_node"] or None,
         cpus_per_task=launch["cpus_per_task"],
-        mem=f"{round(1024 * launch['mem_gb'])}MB",
+        mem=None if launch["mem_gb"] is None else f"{round(1024 * launch['mem_gb'])}MB",
         array_parallelism=launch["array_parallelism"],
         signal_delay_s=round(min(WARNING_S, WARNING_SHARE * seconds)),
         setup=launch["setup"] or None,
@@ -77,9 +81,17 @@ def executor(config: Config, store: Store) -> Executor:
         srun_args=[f"--cpus-per-task={launch['cpus_per_task']}"],
         # Some sites refuse a key that they do not know, which submitit would send.
         wckey=None,
-        additional_parameters={"requeue": True, **launch["parameters"]},
+        additional_parameters=_parameters(launch["parameters"]),
     )
     return found
+
+
+def _parameters(given: dict[str, Any]) -> dict[str, Any]:
+    """Further options of sbatch, which may take back that a job is queued again."""
+    named = {key.replace("-", "_"): value for key, value in given.items()}
+    requeue = not named.get("no_requeue") and named.get("requeue", True)
+    return {key: value for key, value in ({"requeue": requeue} | named).items()
+            if value is not False and (key != "requeue" or requeue)}  # fmt: skip
 
 
 def _logs(store: Store) -> Path:
@@ -93,25 +105,31 @@ def submit(planned: Plan, of: Container[str] | None = None) -> list[Submission]:
     """Submit the packs (of these) that are not in flight, as far as the queue may hold them.
 
     Raises:
-        InputError: there is no SLURM here, or it refuses the jobs.
+        InputError: SLURM does not answer, or refuses the jobs; says which it had taken before.
     """
-    if not slurm.available():
-        raise InputError(
-            "launch = slurm: this machine has no sbatch; give the command on a machine of the "
-            "cluster (a login node), or train here with launch=local"
-        )
     config, store = planned.config, planned.store
-    _refuse_beyond_limit(config["launch"])
     busy = in_flight(store)
     names = [pack.pack_id for pack in planned.packs if of is None or pack.pack_id in of]
     jobs = jobs_of([name for name in names if name not in busy], config)
     room = config["launch"]["max_queued"]
     if room is not None:
-        jobs = jobs[: max(room - queued(store), 0)]
-    for last in (claims.newest(store, name) for job in jobs for name in job):
-        if last is not None and last.alive:  # not in flight, so its job has left the queue
-            claims.expire(store, last)
-    return [_submitted(array, config, store) for array in arrays(jobs, array_size(config))]
+        jobs = jobs[: max(room - len(queued_jobs(store)), 0)]
+    if not jobs:
+        return []
+    asked = {name for job in jobs for name in job}
+    for name, attempts in claims.attempts(store).items():
+        if name in asked and attempts[-1].alive:  # not in flight, so its job has left the queue
+            claims.expire(store, attempts[-1])
+    made: list[Submission] = []
+    try:
+        for array in arrays(jobs, array_size(config)):
+            made.append(_submitted(array, config, store))
+    except InputError as error:
+        if made:
+            taken = ", ".join(each.array_id for each in made)
+            raise InputError(f"submitted {taken}; then: {error}") from error
+        raise
+    return made
 
 
 def jobs_of(pack_ids: Sequence[str], config: Config) -> list[Job]:
@@ -135,101 +153,42 @@ def array_size(config: Config, *, ask: bool = True) -> int:
 
 
 def _submitted(array: Sequence[Job], config: Config, store: Store) -> Submission:
-    path = str(store.path.resolve())
-    runners = [PackRunner(path, ",".join(job)) for job in array]
-    try:
-        jobs = executor(config, store).submit_array(runners)
-    except FailedJobError as error:
-        raise InputError(refusal(str(error), config["launch"])) from error
-    commit = versions()["commit"]
-    made = Submission(
-        time=time.time(), array_id=jobs[0].job_id.partition("_")[0],
-        packs=tuple(array), partition=config["launch"]["partition"],
-        timeout_min=config["launch"]["timeout_min"], host=socket.gethostname(),
-        user=getpass.getuser(), commit=str(commit) if commit else None, semantics=SEMANTICS,
-    )  # fmt: skip
-    submitted.record(store, made)
+    path, commit = str(store.path.resolve()), versions()["commit"]
+    runners, cluster = [PackRunner(path, ",".join(job)) for job in array], slurm.cluster_name()
+    with _undisturbed():
+        try:
+            jobs = executor(config, store).submit_array(runners)
+        except FailedSubmissionError as error:
+            raise InputError(
+                f"what sbatch said cannot be understood, so its jobs are not known here: {error}"
+            ) from error
+        except FailedJobError as error:
+            raise InputError(refusal(str(error), config["launch"])) from error
+        made = Submission(
+            time=time.time(), array_id=jobs[0].job_id.partition("_")[0], cluster=cluster,
+            packs=tuple(array), partition=config["launch"]["partition"],
+            timeout_min=config["launch"]["timeout_min"], host=socket.gethostname(),
+            user=getpass.getuser(), commit=str(commit) if commit else None, semantics=SEMANTICS,
+        )  # fmt: skip
+        try:
+            submitted.record(store, made)
+        except OSError as error:
+            slurm.cancel([made.array_id])
+            raise InputError(
+                f"{store.jobs_file} cannot be written ({error.strerror}); job {made.array_id}, "
+                "of which nobody would know, was cancelled"
+            ) from error
     return made
 
 
-def _refuse_beyond_limit(launch: dict[str, Any]) -> None:
-    """Where a site does not enforce its limits at once, such a job would wait for ever."""
-    most = slurm.time_limit(launch["partition"])
-    if most is not None and launch["timeout_min"] > most:
-        name = launch["partition"] or "the default partition"
-        raise InputError(
-            f"launch.timeout_min = {launch['timeout_min']}: {name} takes jobs of at most {most} "
-            "minutes; `sinfo -o '%P %l'` shows the partitions' limits"
-        )
-
-
-# What SLURM says, and which key is behind it.
-_REFUSALS = {
-    "submit limit": ("max_queued", "it keeps the jobs in the queue below the site's limit"),
-    "partition": ("partition", "`sinfo` lists them"),
-    "time limit": ("timeout_min", "`sinfo -o '%P %l'` shows the partitions' limits"),
-    "account": ("account", "`sacctmgr show associations user=$USER` lists yours"),
-    "qos": ("qos", "`sacctmgr show qos` lists them"),
-    "gres": ("gpus_per_node", "`sinfo -o '%P %G'` shows the nodes' GPUs; 0 asks for none"),
-    "feature": ("constraint", "`sinfo -o '%P %f'` shows the nodes' features"),
-    "memory": ("mem_gb", "`sinfo -o '%P %m'` shows the nodes' memory in MB"),
-    "node configuration": ("cpus_per_task", "`sinfo -o '%P %c %m %G'` shows what the nodes have"),
-}
-
-
-def refusal(said: str, launch: dict[str, Any]) -> str:
-    """One sentence about why SLURM takes no job of these."""
-    lines = [line.strip() for line in said.splitlines() if "sbatch:" in line] or [said.strip()]
-    words = "; ".join(line.removeprefix("sbatch: ").removeprefix("error: ") for line in lines)
-    for sign, (key, advice) in _REFUSALS.items():
-        if sign in words.lower():
-            value = "null" if launch[key] is None else launch[key]
-            return f"launch.{key} = {value}: SLURM refused the job ({words}); {advice}"
-    return f"launch = slurm: SLURM refused the job: {words}"
-
-
-# ------------------------------------------------------------------------------------- in flight
-
-
-def in_flight(store: Store) -> set[str]:
-    """Packs that a job in the queue will train or trains, or a living worker does."""
-    jobs = dict(_jobs(store))  # before the queue: what another driver submits now is in neither
-    waiting = _queued_jobs(store)
-    gone = jobs.keys() - waiting
-    packs = {pack for name in waiting & jobs.keys() for pack in jobs[name]}
-    last = (each[-1] for each in claims.attempts(store).values())
-    return packs | {each.pack_id for each in last if each.alive and each.job_id not in gone}
-
-
-def queued(store: Store) -> int:
-    """How many jobs of this sweep are in the queue, running ones among them."""
-    return len(_queued_jobs(store))
-
-
-def cancel(store: Store) -> list[str]:
-    """Cancel the sweep's jobs that are in the queue, and no others; their ids."""
-    names = sorted(_queued_jobs(store))
-    if names:
-        if not slurm.cancel(names):
-            raise InputError(f"SLURM does not cancel {', '.join(names)}: try scancel itself")
-        submitted.record_cancelled(store, names)
-    return names
-
-
-def _queued_jobs(store: Store) -> set[str]:
-    made = submitted.submissions(store)
-    found = slurm.queued([each.array_id for each in made], {each.user for each in made})
-    if found is None:
-        raise InputError(
-            "SLURM does not answer (squeue): whether jobs of this sweep are in flight cannot be "
-            "told; try again on a machine of the cluster"
-        )
-    return set(found)
-
-
-def _jobs(store: Store) -> Iterator[tuple[str, Sequence[str]]]:
-    for made in submitted.submissions(store):
-        yield from made.jobs()
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C waits: a job that SLURM has taken is always written down."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 # ----------------------------------------------------------------------------------- in advance

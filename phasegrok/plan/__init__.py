@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,10 +39,15 @@ class Plan:
     # Censored runs that a larger budget takes further: from their kept state, or from the start.
     continued: int = 0
     anew: int = 0
+    # Runs that failed by their own fault launch.max_attempts times.
+    given_up: int = 0
 
 
-def prepare(config: Config) -> Plan:
+def prepare(config: Config, refuse: Callable[[Plan], None] = lambda planned: None) -> Plan:
     """Plan a checked config; unless `dry_run`, write what a worker needs into the store.
+
+    Args:
+        refuse: raises if a plan cannot be carried out; asked before anything is written.
 
     Raises:
         InputError: the directory holds another sweep, or cannot be written.
@@ -51,6 +56,7 @@ def prepare(config: Config) -> Plan:
     store = Store(out, own=not config["dry_run"])
     planned = _plan(config, store)
     if not config["dry_run"]:
+        refuse(planned)
         try:
             _write(planned)
         except OSError as error:
@@ -71,14 +77,18 @@ def _plan(config: Config, store: Store) -> Plan:
     missing = [run for run in runs if run.run_id not in answered]
     reused = reusable(config, store, asked, {run.run_id for run in missing})
     found = {run_id for table in reused.values() for run_id in table["run_id"].to_pylist()}
+    given_up = store.given_up(config)
     missing = [run for run in missing if run.run_id not in found]
+    hopeless = sum(run.run_id in given_up for run in missing)
+    missing = [run for run in missing if run.run_id not in given_up]
     packs = packs_of(missing, config, store)
-    done = len(runs) - len(missing) - len(found)
+    done = len(runs) - len(missing) - len(found) - hopeless
     ids = {run.run_id for run in missing}
     censored = asked.extending(rows).select(["run_id", "kept_state", "reused_from"])
     further = [row for row in censored.to_pylist() if row["run_id"] in ids]
     continued = sum(kept_path(store, row) is not None for row in further)
-    return Plan(config, store, runs, packs, done, reused, continued, len(further) - continued)
+    return Plan(config, store, runs, packs, done, reused, continued, len(further) - continued,
+                hopeless)  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------- writing

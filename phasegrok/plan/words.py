@@ -26,6 +26,9 @@ def describe(planned: Plan) -> str:
             f"  {planned.anew} censored runs train anew: their states were not kept "
             "(train.keep_state=true keeps them)"
         )
+    if planned.given_up:
+        times = f"{config['launch']['max_attempts']} times (launch.max_attempts)"
+        lines.append(f"  {planned.given_up} runs failed {times} and are not tried again")
     if planned.packs:
         widths = sorted({pack.width for pack in planned.packs})
         steps = sum(pack.run_steps for pack in planned.packs)

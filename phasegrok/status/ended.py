@@ -38,6 +38,7 @@ _ENDED_BY_SLURM = re.compile(
     r"\*\*\* (?:STEP|JOB) \S+ ON \S+ CANCELLED AT (\S+)(?: DUE TO ([^*]+?))? \*\*\*"
 )
 _NODE_FAILED = re.compile(r"srun: error: Node failure on ")
+_TASK_FAILED = re.compile(r"srun: error: \S+: tasks? \S+: Exited with exit code [1-9]")
 _NO_MEMORY = re.compile(r"oom[-_ ]kill|exceeded .*memory limit|out-of-memory", re.IGNORECASE)
 
 
@@ -106,17 +107,27 @@ class Log:
         Args:
             until: when the job began again; None for its last life.
         """
-        timed = [
-            event.state
-            for event in self.events
-            if event.at is not None and began - 2 <= event.at <= (until or event.at) + 2
-        ]
+        timed = self.orders(began, until)
         untimed = [event.state for event in self.events if event.at is None]
         if until is None and "OUT_OF_MEMORY" in untimed:
             return "OUT_OF_MEMORY"
         telling = [state for state in timed if state != "CANCELLED"]
         lost = ["NODE_FAIL"] if "NODE_FAIL" in untimed else []
-        return next(iter([*telling, *timed, *lost]), "")
+        failed = ["FAILED"] if until is None and self._failed_in_its_only_life() else []
+        return next(iter([*telling, *timed, *lost, *failed]), "")
+
+    def orders(self, began: float, until: float | None = None) -> list[str]:
+        """SLURM's orders to end what began then, as the states that they lead to."""
+        return [
+            event.state
+            for event in self.events
+            if event.at is not None and began - 2 <= event.at <= (until or event.at) + 2
+        ]
+
+    def _failed_in_its_only_life(self) -> bool:
+        """A job that is queued again ends with a code, too, and that line has no time."""
+        only = all(event.at is None for event in self.events)
+        return only and any(map(_TASK_FAILED.match, self.lines))
 
 
 def _epoch(text: str) -> float | None:
@@ -151,14 +162,16 @@ class Endings:
         job, log = self.told.get(job_id), self.log(job_id)
         state = job.state if job is not None and job.state in WORDS else ""
         seen = log.cause(attempt.began if attempt is not None else 0.0)
+        if job_id in self.cancelled and state in ("", "CANCELLED"):
+            return Ending("CANCELLED", "it was cancelled by phasegrok cancel")
         if not state or seen == "OUT_OF_MEMORY":
             state = seen
-        if not state and job_id in self.cancelled:
-            return Ending("CANCELLED", "it was cancelled by phasegrok cancel")
         if not state and attempt is None and not log.path.exists():
             return Ending("", "it left the queue, most likely cancelled")
         if not state:
             return Ending("", "it left the queue")
+        if state == "REQUEUED":
+            return Ending(state, f"{WORDS[state]} and left the queue since, most likely cancelled")
         if state == "FAILED":
             return Ending(state, self._failed(job, log))
         by = f" {job.reason}" if job and state == "CANCELLED" and job.reason[:3] == "by " else ""

@@ -31,6 +31,7 @@ _REASONS = {
     "BeginTime": "waits for its time to begin, some two minutes after being queued again",
     "JobArrayTaskLimit": "waits for others of its array (launch.array_parallelism)",
     "Dependency": "waits for another job",
+    "JobHeldAdmin": "is held by an administrator, who alone may let it go: scontrol release {id}",
     "JobHeld": "is held; scontrol release {id} lets it go",
     "launch failed requeued held": "did not start and is held; scontrol release {id} lets it go",
     "job requeued in held state": "is held; scontrol release {id} lets it go",
@@ -136,10 +137,12 @@ def _job_gone(scene: Scene, job_id: str, own: Attempt | None) -> tuple[str, str]
     """
     if own is not None and own.state == ENDED:
         return NOT_BEGUN, "asked for since it ended"
-    if own is None and scene.queue is None:
-        return UNSEEN, "not begun as far as can be seen"
     ending = scene.endings.of_job(job_id, own)
     when = f"after {so_far(own)}" if own is not None else "before it had begun"
+    if scene.queue is None and own is None and ending.state != "CANCELLED":
+        return UNSEEN, "not begun as far as can be seen"
+    if scene.queue is None and ending.state == "REQUEUED":
+        return UNSEEN, f"queued again {when} and not begun as far as can be seen"
     if own is not None and own.state == STOPPED:
         because = f": {ending.why}" if ending.state not in ("", "COMPLETED") else ""
         return HALTED, f"{when}, in order{because}"

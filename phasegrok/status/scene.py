@@ -10,7 +10,7 @@ from itertools import pairwise
 from phasegrok import claims, slurm, submitted
 from phasegrok.claims import BEAT_S, ENDED, Attempt
 from phasegrok.slurm import Job
-from phasegrok.status.ended import Endings
+from phasegrok.status.ended import WORDS, Endings
 from phasegrok.store import Store
 from phasegrok.submitted import Submission
 
@@ -44,7 +44,8 @@ class Scene:
                     sent[name].append((job_id, each))
         job_ids = frozenset(job_id for each in made for job_id, _ in each.jobs())
         users = {each.user for each in made if each.user}
-        queue = slurm.queued([each.array_id for each in made], users) if made else None
+        here = bool(made) and not slurm.other_clusters(each.cluster for each in made)
+        queue = slurm.queued([each.array_id for each in made], users) if here else None
         # After the queue: what has left it has said its last word.
         attempts = claims.attempts(store)
         endings = Endings(store, cancelled=submitted.cancelled(store))
@@ -57,11 +58,13 @@ class Scene:
         """Whether a worker is at it: by its heartbeat, unless the queue says that it cannot be."""
         if attempt is None or not attempt.alive:
             return False
-        if self.queue is None or attempt.job_id not in self.job_ids:
+        if attempt.job_id is None or attempt.job_id not in self.job_ids:
             return True
+        if self.queue is None:
+            return not self.endings.log(attempt.job_id).orders(attempt.began)
         job = self.queue.get(attempt.job_id)
         if job is None:  # on a shared file system, the last word of a worker may be late
-            ending = self.endings.of_job(attempt.job_id or "", attempt)
+            ending = self.endings.of_job(attempt.job_id, attempt)
             return attempt.age < 2 * BEAT_S and ending.state in ("", "COMPLETED")
         return job.state in AT_WORK and of_this_life(attempt, job)
 
@@ -71,7 +74,8 @@ class Scene:
 
     def local_workers(self) -> bool:
         """Whether a sweep on some machine is at work here, whose workers take pack after pack."""
-        return any(attempt.job_id is None for attempt in self.living())
+        # It may itself be within a job: an interactive one, or one of the user's own.
+        return any(attempt.job_id not in self.job_ids for attempt in self.living())
 
     def learn(self, unexplained: set[str]) -> None:
         """Ask the accounting, and the controller for what that does not know, about these jobs and
@@ -83,6 +87,8 @@ class Scene:
         if not ids or self.queue is None:
             return
         told = slurm.accounted(arrays)
+        # The accounting may lag behind: these have left the queue.
+        told = {name: job for name, job in told.items() if job.state in WORDS}
         if not ids <= told.keys():
             told = slurm.remembered(arrays) | told
         self.endings.told = told

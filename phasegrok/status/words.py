@@ -55,8 +55,8 @@ def _head(status: Status) -> list[str]:
         eta = "?" if status.eta is None else duration(status.eta)
         lines.append(f"{status.rate:,.0f} run-steps/s, ETA {eta}")
     if status.asked is False:
-        lines.append("SLURM was not asked (squeue is not here or does not answer): this is what "
-                     "the claims and logs tell")  # fmt: skip
+        lines.append("SLURM was not asked (it is not here, is another cluster's or does not "
+                     "answer): this is what the claims and logs tell")  # fmt: skip
     return lines
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import random
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,6 +41,9 @@ def slurm_conf(
     host = socket.gethostname().split(".")[0]
     settings = {
         "ClusterName": NAME,
+        # Numbers of jobs do not come back when the cluster is started anew: sweeps' directories
+        # know their jobs by them.
+        "FirstJobId": random.randrange(1, 60_000),
         "SlurmctldHost": f"{host}(127.0.0.1)",
         "SlurmctldPort": ports["slurmctld"],
         "SlurmUser": user(),

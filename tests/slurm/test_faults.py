@@ -29,8 +29,6 @@ CHECKPOINT_S = 2.0
 JOBS = ("launch.runs_per_pack=90", "launch.flush_s=1", f"launch.checkpoint_s={CHECKPOINT_S:g}")
 # A signal that changes nothing, in place of the warning before the end of a job.
 NO_WARNING = "+launch.parameters.signal=B:URG@1"
-# SLURM's limit in minutes, of which launch.timeout_min, and so our own deadline, knows nothing.
-UNKNOWN_LIMIT = "+launch.parameters.time=1"
 PACK, RUNS = "p0000", 90
 STEPS_BETWEEN_EVALUATIONS = 50 * 20
 
@@ -199,7 +197,9 @@ def test_our_own_deadline_alone_and_a_time_limit_that_comes_unannounced(
     in time, and it queues itself again. The other does not, and SLURM ends it. In folders apart,
     since a sweep takes over what its neighbours have trained."""
     knowing = Struck(cluster, tmp_path / "knowing" / "quick", "launch.timeout_min=1", NO_WARNING)
-    unaware = Struck(cluster, tmp_path / "unaware" / "quick", UNKNOWN_LIMIT, NO_WARNING)
+    unaware = Struck(cluster, tmp_path / "unaware" / "quick", NO_WARNING)
+    # Of SLURM's own limit, launch.timeout_min and so our deadline know nothing.
+    cluster.run("scontrol", "update", f"JobId={unaware.job}", "TimeLimit=1")
     with held_up(knowing.strikes()) as writes, held_up(unaware.strikes()):
         words = "the job's time is nearly over"
         knowing.sweep.until(lambda: words in knowing.log, "the deadline")

@@ -49,6 +49,20 @@ def test_forty_packs_pass_through_a_queue_of_five_in_arrays_below_the_limit(
     assert (sweep.out / "phase_diagram.png").exists()
 
 
+def test_packs_beyond_the_limit_of_an_array_go_into_further_arrays(
+    slurm: Cluster, tmp_path: Path
+) -> None:
+    """As many as the site's MaxArraySize, which is asked for, allows in each."""
+    sweep = Sweep(slurm, tmp_path / "quick", "+sweep=quick", "launch.runs_per_pack=1",
+                  "train.lanes=1", "sweep.x.num=3", "train.compile=false")  # fmt: skip
+    answer = sweep.submit()
+    assert "submitted 24 jobs in 3 arrays" in answer.stdout, answer.stderr
+    made = submitted.submissions(sweep.store)
+    assert [len(each.packs) for each in made] == [11, 11, 2]
+    assert sweep.command("cancel").returncode == 0
+    sweep.until_queue_is_empty()
+
+
 def nodes_of(sweep: Sweep) -> set[str]:
     """The nodes that trained a part of the sweep."""
     return {each.host for of in sweep.attempts().values() for each in of}
@@ -134,7 +148,7 @@ class Net(nn.Module):
     [
         ("launch.partition=nowhere", "launch.partition = nowhere: SLURM refused the job"),
         ("launch.gpus_per_node=3", "launch.gpus_per_node = 3: SLURM refused the job"),
-        ("launch.mem_gb=99999", "launch."),
+        ("launch.mem_gb=99999", "launch.mem_gb = 99999.0: SLURM refused the job"),
         ("launch.timeout_mins=5", "launch.timeout_mins"),
         ("launch.partition=short", "launch.timeout_min = 60: short takes jobs of at most 1 min"),
         ("launch.device=cuda", "launch.device = cuda: needs launch.gpus_per_node >= 1"),
