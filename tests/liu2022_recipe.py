@@ -1,9 +1,9 @@
 """The recipe behind figures 6b and 6d of Liu et al. 2022 (arXiv 2205.10343), as code.
 
 The authors drew targets, split and initial weights from numpy's and torch's global generators.
-The same calls in the same order give the same numbers today, so that a cell of the published
-figures can be trained again through phasegrok's engine and compared step by step. The published
-steps are in data/liu2022.
+The same calls in the same order, written out here, give the same numbers today; a sweep gets them
+by `draws: published`. So a cell of the published figures can be trained again through phasegrok's
+engine and compared step by step. The published steps are in data/liu2022.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Figure:
-    """A published phase diagram: our sweep of it, the published steps, the authors' draws."""
+    """A published phase diagram: our sweep of it, the published steps, the authors' own draws."""
 
     sweep: str
     csv: str
@@ -164,13 +164,7 @@ def replay(
         rows[run.run_id] = (run, row)
     # Longest first, so that no lane is left alone at the end.
     runs = sorted((run for run, _ in rows.values()), key=lambda run: -run.config["train"]["steps"])
-    given = FIGURES[figure].draw()
-    pack = Pack(
-        runs,
-        Mode(min(lanes, len(runs)), compiled),
-        Watch(points_per_decade=1),
-        given={run.run_id: given for run in runs},
-    )
+    pack = Pack(runs, Mode(min(lanes, len(runs)), compiled), Watch(points_per_decade=1))
     with cpu_numerics():
         for outcome in outcomes(pack):
             if outcome.error is not None:

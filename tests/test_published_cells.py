@@ -12,8 +12,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
+import torch
 
 import phasegrok
+from phasegrok.engine import prepare
 from phasegrok.phases import decide
 from tests.liu2022_recipe import FIGURES, Cell, Row, deviation, find, replay, rows_of
 
@@ -105,6 +107,31 @@ def test_the_shipped_sweep_has_the_cells_of_the_published_figure(figure: str) ->
     theirs = [(row["optim.lr"], row["optim.weight_decay"]) for row in rows_of(figure)]
     assert len(ours) == 176
     assert sorted(ours) == [(pytest.approx(lr), decay) for lr, decay in sorted(theirs)]
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_a_run_of_the_shipped_sweep_starts_where_the_authors_code_did(figure: str) -> None:
+    run, *_ = phasegrok.runs(FIGURES[figure].sweep)
+    ours, theirs = prepare(run), prepare(run, FIGURES[figure].draw())
+    assert torch.equal(ours.train_indices, theirs.train_indices)
+    assert ours.codebook is not None and theirs.codebook is not None
+    assert torch.equal(ours.codebook, theirs.codebook)
+    assert ours.params.keys() == theirs.params.keys()
+    assert all(torch.equal(ours.params[name], theirs.params[name]) for name in ours.params)
+
+
+def test_published_draws_are_runs_of_their_own_and_leave_the_ids_of_others_alone() -> None:
+    own = ["task.draws=null", "model.draws=null", "seeds=1"]
+    # Ids of before there were published draws.
+    for name, known in (
+        ("liu2022_addition_regression", "ad5c0aa0a0428f1b"),
+        ("liu2022_s3", "1c8bf4c60784a403"),
+    ):
+        ours = phasegrok.runs(name, overrides=own)
+        assert ours[5].run_id == known
+        published = phasegrok.runs(name, overrides=["seeds=1"])
+        assert not {run.run_id for run in ours} & {run.run_id for run in published}
+    assert phasegrok.runs("wd_vs_frac")[7].run_id == "fddcde5fcb83193b"
 
 
 @pytest.mark.parametrize("figure", FIGURES)
