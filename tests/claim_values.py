@@ -17,6 +17,10 @@ from phasegrok import representation, tasks
 from phasegrok.frames import phase_map, planned_axes
 from tests.liu2022_recipe import read_published
 
+# pandas frames and series, of which its stubs know too little to be of use here.
+Frame = Any
+Column = Any
+
 LETTERS = {"comprehension": "C", "grokking": "G", "memorization": "M", "confusion": "X"}
 STEP_TOLERANCE = 0.02
 AXES = ("optim.lr", "optim.weight_decay")
@@ -24,7 +28,7 @@ AXES = ("optim.lr", "optim.weight_decay")
 # ------------------------------------------------------- against published cells, one run to a cell
 
 
-def phase_agreement(folder: Path, frame: pd.DataFrame, forgive_rounding: bool = False) -> float:
+def phase_agreement(folder: Path, frame: Frame, forgive_rounding: bool = False) -> float:
     """The share of cells with the published phase."""
     cells = compared(folder, frame)
     same = cells["phase"] == cells["published.phase"]
@@ -33,7 +37,7 @@ def phase_agreement(folder: Path, frame: pd.DataFrame, forgive_rounding: bool = 
     return float(same.mean())
 
 
-def step_agreement(folder: Path, frame: pd.DataFrame, forgive_rounding: bool = False) -> float:
+def step_agreement(folder: Path, frame: Frame, forgive_rounding: bool = False) -> float:
     """The share of crossings within 2 % of the published step; one that only one side has is not.
 
     Crossings that neither side has are not counted.
@@ -48,7 +52,7 @@ def step_agreement(folder: Path, frame: pd.DataFrame, forgive_rounding: bool = F
     return kept / total
 
 
-def compared(folder: Path, frame: pd.DataFrame) -> pd.DataFrame:
+def compared(folder: Path, frame: Frame) -> Frame:
     """Our cells beside the published ones: columns train_step, val_step, phase and published.*"""
     ours = keyed(frame)[[*AXES, "train_step", "val_step", "phase"]]
     theirs = keyed(read_published(folder / "published.csv"))
@@ -56,32 +60,37 @@ def compared(folder: Path, frame: pd.DataFrame) -> pd.DataFrame:
     return ours.join(theirs, how="left", validate="1:1")
 
 
-def keyed(cells: pd.DataFrame) -> pd.DataFrame:
+def keyed(cells: Frame) -> Frame:
     """Rows by their cell, with as many digits of the learning rate as both sides have."""
     index = [f"{lr:.6g}/{decay:g}" for lr, decay in zip(*(cells[key] for key in AXES), strict=True)]
     return cells.set_index(pd.Index(index, name="cell"))
 
 
-def close(ours: pd.Series, theirs: pd.Series) -> pd.Series:
+def close(ours: Column, theirs: Column) -> Column:
     """Within the tolerance, or both never."""
     return ((ours / theirs - 1).abs() <= STEP_TOLERANCE) | (ours.isna() & theirs.isna())
 
 
-def flips(folder: Path, cells: pd.DataFrame, what: str) -> pd.Series:
-    """Whether plain trainings of the cell that differ in rounding alone differ in this.
-
-    replays.csv, by benchmarks/plain_cells.py, has a row per cell and way to round.
-    """
-    replays = keyed(pd.read_csv(folder / "replays.csv")).groupby(level="cell")[what]
+def flips(folder: Path, cells: Frame, what: str) -> Column:
+    """Whether plain float32 trainings of the cell that differ in rounding alone differ in this."""
+    ways = replays(folder)
+    found = ways[ways["way"] != "float64"].groupby(level="cell")[what]
     if what == "phase":
-        differ = replays.nunique() > 1
+        differ = found.nunique() > 1
     else:
-        never = replays.apply(lambda steps: steps.isna().any() and not steps.isna().all())
-        differ = never | (replays.max() / replays.min() - 1 > STEP_TOLERANCE)
-    return differ.reindex(cells.index, fill_value=False)
+        never = found.count().between(1, found.size() - 1)
+        differ = never | (found.max() / found.min() - 1 > STEP_TOLERANCE)
+    return differ.reindex(cells.index, fill_value=False).astype(bool)
 
 
-def disagreements(folder: Path, frame: pd.DataFrame) -> pd.DataFrame:
+def replays(folder: Path) -> Frame:
+    """replays.csv by cell, which benchmarks/plain_cells.py writes: a row per cell and way."""
+    file = folder / "replays.csv"
+    columns = [*AXES, "way", "train_step", "val_step", "steps", "phase"]
+    return keyed(pd.read_csv(file) if file.exists() else pd.DataFrame(columns=columns))
+
+
+def disagreements(folder: Path, frame: Frame) -> Frame:
     """The cells whose phase or a crossing step is not the published one."""
     cells = compared(folder, frame)
     same = cells["phase"] == cells["published.phase"]
@@ -90,7 +99,7 @@ def disagreements(folder: Path, frame: pd.DataFrame) -> pd.DataFrame:
     return cells[~same]
 
 
-def order_along(folder: Path, frame: pd.DataFrame, along: str, at: Mapping[str, float]) -> str:
+def order_along(folder: Path, frame: Frame, along: str, at: Mapping[str, float]) -> str:
     """The phases along an axis, neighbours that are equal told once: GCM."""
     for key, value in at.items():
         frame = frame[np.isclose(frame[key], value, rtol=1e-6)]
@@ -101,7 +110,7 @@ def order_along(folder: Path, frame: pd.DataFrame, along: str, at: Mapping[str, 
 # -------------------------------------------------------------------- the addition toy's structure
 
 
-def accuracies(frame: pd.DataFrame, lr: float) -> tuple[pd.Series, pd.Series]:
+def accuracies(frame: Frame, lr: float) -> tuple[Column, Column]:
     """Predicted and measured accuracy over all 55 pairs, as published, of each run at this lr."""
     runs = frame[np.isclose(frame["optim.lr"], lr)]
     train = (55 * runs["task.train_fraction"]).round() / 55
@@ -109,26 +118,24 @@ def accuracies(frame: pd.DataFrame, lr: float) -> tuple[pd.Series, pd.Series]:
     return train + (1 - train) * runs["predicted_val_acc"], measured
 
 
-def predicted_correlation(folder: Path, frame: pd.DataFrame, lr: float) -> float:
+def predicted_correlation(folder: Path, frame: Frame, lr: float) -> float:
     predicted, measured = accuracies(frame, lr)
     return float(predicted.corr(measured))
 
 
-def predicted_difference(folder: Path, frame: pd.DataFrame, lr: float) -> float:
+def predicted_difference(folder: Path, frame: Frame, lr: float) -> float:
     predicted, measured = accuracies(frame, lr)
     return float((predicted - measured).abs().mean())
 
 
-def structured(
-    folder: Path, frame: pd.DataFrame, lr: float, least: int = 0, most: int = 55
-) -> float:
+def structured(folder: Path, frame: Frame, lr: float, least: int = 0, most: int = 55) -> float:
     """The share of runs with so many training pairs that end with an RQI above 0.95."""
     pairs = (55 * frame["task.train_fraction"]).round()
     runs = frame[np.isclose(frame["optim.lr"], lr) & pairs.between(least, most)]
     return float((runs["rqi"] > 0.95).mean())
 
 
-def critical_fraction(folder: Path, frame: pd.DataFrame, draws: int = 4000) -> float:
+def critical_fraction(folder: Path, frame: Frame, draws: int = 4000) -> float:
     """Where the share of training sets that leave one structure only passes one half.
 
     Of random sets of 18 to 28 pairs of ten symbols, linear between sizes.
@@ -145,7 +152,7 @@ def critical_fraction(folder: Path, frame: pd.DataFrame, draws: int = 4000) -> f
     return float(np.interp(0.5, shares, sizes) / 55)
 
 
-def within_ideal(folder: Path, frame: pd.DataFrame) -> float:
+def within_ideal(folder: Path, frame: Frame) -> float:
     """The share of runs that end with no more validation accuracy than their split allows."""
     return float((frame["val_acc"] <= frame["ideal_val_acc"] + 1e-9).mean())
 
@@ -153,7 +160,7 @@ def within_ideal(folder: Path, frame: pd.DataFrame) -> float:
 # ------------------------------------------------------------------------------- maps in general
 
 
-def phases_present(folder: Path, frame: pd.DataFrame) -> int:
+def phases_present(folder: Path, frame: Frame) -> int:
     """How many of the four phases some cell has by majority."""
     import yaml
 
@@ -161,13 +168,13 @@ def phases_present(folder: Path, frame: pd.DataFrame) -> int:
     return len(set(phase_map(frame, planned_axes(config["sweep"]))["shown"]) & {*LETTERS})
 
 
-def generalised(frame: pd.DataFrame) -> pd.DataFrame:
+def generalised(frame: Frame) -> Frame:
     """The runs that fitted and generalised, with their `delay`."""
     runs = frame.dropna(subset=["train_step", "val_step"])
     return runs.assign(delay=runs["val_step"] - runs["train_step"])
 
 
-def exponent(folder: Path, frame: pd.DataFrame, of: str, **options: Sequence[str]) -> float:
+def exponent(folder: Path, frame: Frame, of: str, **options: Sequence[str]) -> float:
     """The power of a hyperparameter in val_step of grokking runs, by least squares on logs."""
     names = options["with"]
     runs = frame[frame["phase"] == "grokking"]
@@ -176,23 +183,30 @@ def exponent(folder: Path, frame: pd.DataFrame, of: str, **options: Sequence[str
     return float(fitted[names.index(of)])
 
 
-def rank_correlation(
-    folder: Path, frame: pd.DataFrame, of: str, where: str = "", **options: str
-) -> float:
-    """Spearman's, of a hyperparameter and a column of the runs that generalised."""
+def rank_correlation(folder: Path, frame: Frame, of: str, where: str = "", **options: str) -> float:
+    """Spearman's, of a hyperparameter and a column of the runs that generalised.
+
+    `within` a column, it is the mean over the values of that column that have ten runs or more.
+    """
     runs = generalised(frame)
     runs = runs.query(where) if where else runs
-    return float(runs[of].rank().corr(runs[options["with"]].rank()))
+    groups = [group for _, group in runs.groupby(options["within"])] if "within" in options else []
+    found = [
+        group[of].corr(group[options["with"]], method="spearman")
+        for group in groups or [runs]
+        if len(group) >= 10 and group[of].nunique() > 1
+    ]
+    return float(np.mean(found))
 
 
-def delay_ratio(folder: Path, frame: pd.DataFrame, of: str, most: float, least: float) -> float:
+def delay_ratio(folder: Path, frame: Frame, of: str, most: float, least: float) -> float:
     """The median delay of runs with `of` at most `most`, over that of runs at or above `least`."""
     runs = generalised(frame)
     low, high = (runs[runs[of] <= most + 1e-9], runs[runs[of] >= least - 1e-9])
     return float(low["delay"].median() / high["delay"].median())
 
 
-def fit_ratio(folder: Path, frame: pd.DataFrame) -> float:
+def fit_ratio(folder: Path, frame: Frame) -> float:
     """train_step of starts from 2 to 5: the median near decay 1 over that at the smallest decay."""
     runs = frame[frame["model.init_scale"].between(2, 5)].dropna(subset=["train_step"])
     decays = np.array(sorted(runs["optim.weight_decay"].unique()))

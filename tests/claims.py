@@ -125,6 +125,35 @@ def claims_table(study: Study) -> str:
     return "\n".join(lines)
 
 
+def disagreements_table(study: Study) -> str:
+    """The cells that are not the published ones, in phase or by more than 2 % of a step."""
+    steps = [f"{side}{key}" for side in ("published.", "") for key in ("train_step", "val_step")]
+    lines = ["| learning rate | decay | published: phase, train, val | here | trained plainly |"]
+    lines.append("| --- " * 5 + "|")
+    for cell, row in claim_values.disagreements(study.folder, study.frame).iterrows():
+        lr, decay = str(cell).split("/")
+        train, val, our_train, our_val = (step_words(row[name]) for name in steps)
+        cells = (lr, decay, f"{row['published.phase']}, {train}, {val}")
+        cells += (f"{row['phase']}, {our_train}, {our_val}", rounding_words(study, str(cell)))
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def rounding_words(study: Study, cell: str) -> str:
+    """What plain trainings of a cell that differ in rounding alone give."""
+    replays = claim_values.replays(study.folder)
+    if cell not in replays.index:
+        return "not yet"
+    return "; ".join(
+        f"{row.way}: {row.phase}, {step_words(row.train_step)}, {step_words(row.val_step)}"
+        for row in replays.loc[[cell]].itertuples()
+    )
+
+
+def step_words(step: Any) -> str:
+    return "never" if math.isnan(step) else f"{step:.0f}"
+
+
 def studies_table() -> str:
     """All studies as a Markdown table."""
     questions = dict(sweeps())
@@ -143,14 +172,18 @@ def block(name: str, table: str) -> str:
     return f"{BEGIN.format(name)}\n{table}\n{END}"
 
 
-def blocks() -> dict[Path, str]:
-    """README -> the block that it has to hold."""
-    found = {study.readme: block("claims", claims_table(study)) for study in studies()}
-    return found | {SWEEPS / "README.md": block("studies", studies_table())}
+def blocks() -> list[tuple[Path, str]]:
+    """Every README with a block that it has to hold."""
+    found = [(SWEEPS / "README.md", block("studies", studies_table()))]
+    for study in studies():
+        found.append((study.readme, block("claims", claims_table(study))))
+        if any(claim["value"] == "phase_agreement" for claim in study.stated["claims"]):
+            found.append((study.readme, block("disagreements", disagreements_table(study))))
+    return found
 
 
 def main() -> None:
-    for path, text in blocks().items():
+    for path, text in blocks():
         before, begin, rest = path.read_text().partition(text.partition("\n")[0])
         if not begin:
             raise SystemExit(f"{path} has no line {text.partition(chr(10))[0]}")
