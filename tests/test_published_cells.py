@@ -15,6 +15,8 @@ import pytest
 import torch
 
 import phasegrok
+from benchmarks.plain_cells import plainly
+from phasegrok.cells import Run
 from phasegrok.engine import prepare
 from phasegrok.phases import decide
 from tests.liu2022_recipe import FIGURES, Cell, Row, deviation, find, replay, rows_of
@@ -163,6 +165,23 @@ def test_a_published_never_is_not_reached_in_the_steps_followed(figure: str, cel
     assert math.isnan(row["our_val_step"])
     assert deviation(row) <= TOLERANCE
     assert row["phase"] == NEVER[figure][cell]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["one thread", "reversed"])
+def test_a_short_published_cell_comes_out_on_its_steps_trained_plainly(way: str) -> None:
+    found = plainly(run_of("6d", (1.0e-4, 0)), way)
+    assert (found["train_step"] - 1, found["val_step"] - 1) == EXACT["6d"][1.0e-4, 0]
+    assert found["phase"] == "comprehension"
+
+
+def run_of(figure: str, cell: Cell) -> Run:
+    """The run of the shipped sweep at a cell of a published figure."""
+    row = find(figure, cell)
+    keys = "optim.lr", "optim.weight_decay"
+    runs = phasegrok.runs(FIGURES[figure].sweep)
+    (run,) = (run for run in runs if all(math.isclose(run.cell[k], row[k]) for k in keys))
+    return run
 
 
 @pytest.mark.slow
