@@ -186,7 +186,7 @@ def exponent(folder: Path, frame: Frame, of: str, **options: Sequence[str]) -> f
 def rank_correlation(folder: Path, frame: Frame, of: str, where: str = "", **options: str) -> float:
     """Spearman's, of a hyperparameter and a column of the runs that generalised.
 
-    `within` a column, it is the mean over the values of that column that have ten runs or more.
+    `within` a column, it is the mean over the values of that column that have six runs or more.
     """
     runs = generalised(frame)
     runs = runs.query(where) if where else runs
@@ -194,7 +194,7 @@ def rank_correlation(folder: Path, frame: Frame, of: str, where: str = "", **opt
     found = [
         group[of].corr(group[options["with"]], method="spearman")
         for group in groups or [runs]
-        if len(group) >= 10 and group[of].nunique() > 1
+        if len(group) >= 6 and group[of].nunique() > 1
     ]
     return float(np.mean(found))
 
@@ -204,6 +204,39 @@ def delay_ratio(folder: Path, frame: Frame, of: str, most: float, least: float) 
     runs = generalised(frame)
     low, high = (runs[runs[of] <= most + 1e-9], runs[runs[of] >= least - 1e-9])
     return float(low["delay"].median() / high["delay"].median())
+
+
+def among(frame: Frame, values: Mapping[str, Sequence[Any]]) -> Frame:
+    """The rows whose columns have one of these values."""
+    for key, allowed in values.items():
+        frame = frame[frame[key].isin(allowed)]
+    return frame
+
+
+def median_ratio(
+    folder: Path,
+    frame: Frame,
+    of: str,
+    over: Mapping[str, Sequence[Any]],
+    under: Mapping[str, Sequence[Any]],
+) -> float:
+    """The median of a column over some runs, over that of others."""
+    return float(among(frame, over)[of].median() / among(frame, under)[of].median())
+
+
+def generalising(
+    folder: Path,
+    frame: Frame,
+    at: Mapping[str, Sequence[Any]],
+    less: Mapping[str, Sequence[Any]] | None = None,
+) -> float:
+    """The share of runs that fitted and generalised, less that of others."""
+    shares = [
+        among(frame, values)[["train_step", "val_step"]].notna().all(axis=1).mean()
+        for values in (at, less)
+        if values is not None
+    ]
+    return float(shares[0] - sum(shares[1:]))
 
 
 def fit_ratio(folder: Path, frame: Frame) -> float:
@@ -220,7 +253,7 @@ VALUES: dict[str, Callable[..., Any]] = {
     for function in (
         phase_agreement, step_agreement, order_along, predicted_correlation, predicted_difference,
         structured, critical_fraction, within_ideal, phases_present, exponent, rank_correlation,
-        delay_ratio, fit_ratio,
+        delay_ratio, fit_ratio, median_ratio, generalising,
     )
 }  # fmt: skip
 """What `value` of a claim may be."""

@@ -119,6 +119,17 @@ def test_ratios_of_delays_and_of_fits() -> None:
     assert ratio == pytest.approx(2)
 
 
+def test_shares_and_medians_of_some_runs_against_others() -> None:
+    runs = law().assign(task=["a", "b", "b"] * 3)
+    runs.loc[runs["task"] == "a", "val_step"] = NAN
+    assert values.generalising(Path(), runs, at={"task": ["b"]}) == 1
+    assert (
+        values.generalising(Path(), runs, at={"task": ["a"]}, less={"task": ["a", "b"]}) == -2 / 3
+    )
+    options = {"over": {"optim.lr": [0.001]}, "under": {"optim.lr": [0.1]}}
+    assert values.median_ratio(Path(), law(), of="val_step", **options) == pytest.approx(100)
+
+
 def test_structure_and_accuracies_of_the_toy() -> None:
     runs = pd.DataFrame(
         {
