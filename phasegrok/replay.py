@@ -16,7 +16,7 @@ from phasegrok.engine import Mode, Outcome, Pack, Watch, cpu_numerics
 from phasegrok.errors import InputError
 from phasegrok.rows import result_row, watch
 from phasegrok.store import Store, write_whole
-from phasegrok.store.schema import OUTCOME
+from phasegrok.store.schema import OUTCOME, REPRESENTATION
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,9 @@ def repeat(store: Store, row: Mapping[str, Any]) -> Replay:
     if outcome.exception is not None:
         raise InputError(f"{run.run_id} cannot be trained: {outcome.exception}")
     again = result_row(outcome, config, mode)
+    results = (*OUTCOME, *(name for name in REPRESENTATION if row.get(name) is not None))
     differing = {
-        name: (row[name], again[name]) for name in OUTCOME if not _same(row[name], again[name])
+        name: (row[name], again[name]) for name in results if not _same(row[name], again[name])
     }
     folder = store.path / "replay"
     table, weights = folder / f"{run.run_id}.parquet", folder / f"{run.run_id}.pt"

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from phasegrok import phases
+from phasegrok import phases, representation
 from phasegrok.cells import Config, axes, lookup
 from phasegrok.engine import Mode, Outcome, Watch
 from phasegrok.store.provenance import versions
@@ -42,6 +42,8 @@ def result_row(outcome: Outcome, config: Mapping[str, Any], mode: Mode) -> dict[
     row |= {"steps": 0, "budget": run.config["train"]["steps"], "train_step": None}
     row |= {"val_step": None, "config": json.dumps(run.config, sort_keys=True), **outcome.row}
     row["phase"] = phases.phase_of(row, phases.Rule.from_config(phase))
+    if outcome.state is not None:
+        row |= representation.of_run(run.config, outcome.state["params"])
     known = versions()
     row |= {key: known[key] for key in ("phasegrok", "torch", "commit")}
     row |= {"width": mode.width, "compiled": mode.compiled, "device": mode.device}

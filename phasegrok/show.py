@@ -9,7 +9,7 @@ from typing import Any
 from phasegrok import cells, phases
 from phasegrok.errors import InputError
 from phasegrok.store import Store
-from phasegrok.store.schema import CURVES, OUTCOME
+from phasegrok.store.schema import CURVES, OUTCOME, REPRESENTATION
 
 
 def find(store: Store, name: str) -> dict[str, Any]:
@@ -33,14 +33,19 @@ def describe(row: Mapping[str, Any]) -> str:
     lines += ["", "outcome"]
     lines += [f"  {name} = {_outcome(name, row[name])}" for name in OUTCOME if name not in _LADDERS]
     lines += [f"  {name}: {_ladder(row[name])}" for name in _LADDERS]
+    lines += [f"  {name} = {_text(row[name])}" for name in REPRESENTATION if _given(row, name)]
     lines += ["", "trained"]
-    lines += [f"  {name} = {_text(row[name])}" for name in _TRAINED if row.get(name) is not None]
+    lines += [f"  {name} = {_text(row[name])}" for name in _TRAINED if _given(row, name)]
     return "\n".join([*lines, "", "curve", *_curve_lines(row)])
 
 
 _LADDERS = ("train_steps", "val_steps")
 _TRAINED = ("pack_id", "width", "compiled", "device", "seconds", "attempt", "host", "reused_from",
             "phasegrok", "torch", "commit")  # fmt: skip
+
+
+def _given(row: Mapping[str, Any], name: str) -> bool:
+    return row.get(name) is not None
 
 
 def _outcome(name: str, value: Any) -> str:

@@ -1,9 +1,9 @@
 """The recipe behind figures 6b and 6d of Liu et al. 2022 (arXiv 2205.10343), as code.
 
 The authors drew targets, split and initial weights from numpy's and torch's global generators.
-The same calls in the same order give the same numbers today, so that a cell of the published
-figures can be trained again through phasegrok's engine and compared step by step. The published
-steps are in data/liu2022.
+The same calls in the same order, written out here, give the same numbers today; a sweep gets them
+by `draws: published`. So a cell of the published figures can be trained again through phasegrok's
+engine and compared step by step. The published steps are in sweeps/, with our studies of them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import phasegrok
 from phasegrok import cells
 from phasegrok.engine import Given, Mode, Outcome, Pack, Watch, cpu_numerics, outcomes
 
-DATA = Path(__file__).parent / "data" / "liu2022"
+SWEEPS = Path(__file__).resolve().parents[1] / "sweeps"
 
 # Steps the authors trained; a crossing that never came is stored as the last step's index.
 BUDGET = 100_000
@@ -39,10 +39,9 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Figure:
-    """A published phase diagram: our sweep of it, the published steps, the authors' draws."""
+    """A published phase diagram: our sweep of it, the authors' own draws."""
 
     sweep: str
-    csv: str
     draw: Callable[[], Given]
 
 
@@ -70,8 +69,8 @@ def s3() -> Given:
 
 
 FIGURES = {
-    "6b": Figure("liu2022_addition_regression", "addition_regression.csv", addition),
-    "6d": Figure("liu2022_s3", "s3_regression.csv", s3),
+    "6b": Figure("liu2022_addition_regression", addition),
+    "6d": Figure("liu2022_s3", s3),
 }
 
 
@@ -100,13 +99,18 @@ def _given(
 
 
 def published(figure: str) -> pd.DataFrame:
-    """The published cells, one row each, in the words of phasegrok.
+    """The cells of a published figure, as `read_published` gives them."""
+    return read_published(SWEEPS / FIGURES[figure].sweep / "published.csv")
+
+
+def read_published(path: Path) -> pd.DataFrame:
+    """Published cells, one row each, in the words of phasegrok.
 
     Columns: optim.lr, optim.weight_decay, train_step, val_step (updates done; NaN: never), steps,
     status, phase (the label that the authors' formula gives). The authors counted steps from 0
     and looked after the update, so that their step is one less than the updates done.
     """
-    table = pd.read_csv(DATA / FIGURES[figure].csv)
+    table = pd.read_csv(path)
     steps = table[["train_step", "test_step"]]
     steps = steps.where(steps != NEVER) + 1
     return pd.DataFrame(
@@ -164,13 +168,7 @@ def replay(
         rows[run.run_id] = (run, row)
     # Longest first, so that no lane is left alone at the end.
     runs = sorted((run for run, _ in rows.values()), key=lambda run: -run.config["train"]["steps"])
-    given = FIGURES[figure].draw()
-    pack = Pack(
-        runs,
-        Mode(min(lanes, len(runs)), compiled),
-        Watch(points_per_decade=1),
-        given={run.run_id: given for run in runs},
-    )
+    pack = Pack(runs, Mode(min(lanes, len(runs)), compiled), Watch(points_per_decade=1))
     with cpu_numerics():
         for outcome in outcomes(pack):
             if outcome.error is not None:

@@ -140,11 +140,11 @@ def test_the_liu2022_grids_are_the_published_ones():
         assert tasks.train_size(run_list[0].config["task"]) == train
 
 
-def test_the_regression_grid_says_that_its_split_is_not_the_published_one():
-    name = "liu2022_addition_regression"
-    text = (CONF_DIR / "sweep" / f"{name}.yaml").read_text()
-    assert "published seed 58" in text and "benchmarks/published_cells.py" in text
-    assert "seed 58" not in dict(sweeps())[name]
+def test_the_liu2022_grids_have_the_published_seeds_and_draws():
+    for name, seed in (("liu2022_addition_regression", 58), ("liu2022_s3", 0)):
+        config = compose([f"+sweep={name}"])
+        assert config["seeds"] == [seed]
+        assert config["task"]["draws"] == config["model"]["draws"] == "published"
 
 
 # --------------------------------------------------------------------------------- composition

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,9 @@ from phasegrok.phases import (
 )
 from phasegrok.store.schema import result_schema
 from phasegrok.store.tables import labels
-from tests.liu2022_recipe import DATA, published
+from tests.liu2022_recipe import published
+
+DATA = Path(__file__).parent / "data" / "liu2022"
 
 # The columns that a phase is made of, as a store holds them.
 ROWS = pa.schema([field for field in result_schema({}) if field.name in CLASSIFY_COLUMNS])

@@ -12,8 +12,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
+import torch
 
 import phasegrok
+from benchmarks.plain_cells import plainly
+from phasegrok.cells import Run
+from phasegrok.engine import prepare
 from phasegrok.phases import decide
 from tests.liu2022_recipe import FIGURES, Cell, Row, deviation, find, replay, rows_of
 
@@ -108,6 +112,31 @@ def test_the_shipped_sweep_has_the_cells_of_the_published_figure(figure: str) ->
 
 
 @pytest.mark.parametrize("figure", FIGURES)
+def test_a_run_of_the_shipped_sweep_starts_where_the_authors_code_did(figure: str) -> None:
+    run, *_ = phasegrok.runs(FIGURES[figure].sweep)
+    ours, theirs = prepare(run), prepare(run, FIGURES[figure].draw())
+    assert torch.equal(ours.train_indices, theirs.train_indices)
+    assert ours.codebook is not None and theirs.codebook is not None
+    assert torch.equal(ours.codebook, theirs.codebook)
+    assert ours.params.keys() == theirs.params.keys()
+    assert all(torch.equal(ours.params[name], theirs.params[name]) for name in ours.params)
+
+
+def test_published_draws_are_runs_of_their_own_and_leave_the_ids_of_others_alone() -> None:
+    own = ["task.draws=null", "model.draws=null", "seeds=1"]
+    # Ids of before there were published draws.
+    for name, known in (
+        ("liu2022_addition_regression", "ad5c0aa0a0428f1b"),
+        ("liu2022_s3", "1c8bf4c60784a403"),
+    ):
+        ours = phasegrok.runs(name, overrides=own)
+        assert ours[5].run_id == known
+        published = phasegrok.runs(name, overrides=["seeds=1"])
+        assert not {run.run_id for run in ours} & {run.run_id for run in published}
+    assert phasegrok.runs("wd_vs_frac")[7].run_id == "fddcde5fcb83193b"
+
+
+@pytest.mark.parametrize("figure", FIGURES)
 def test_the_steps_in_this_file_are_the_published_ones(figure: str) -> None:
     here = EXACT[figure] | NEAR[figure]
     rows = {cell: find(figure, cell) for cell in here}
@@ -136,6 +165,23 @@ def test_a_published_never_is_not_reached_in_the_steps_followed(figure: str, cel
     assert math.isnan(row["our_val_step"])
     assert deviation(row) <= TOLERANCE
     assert row["phase"] == NEVER[figure][cell]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["one thread", "reversed"])
+def test_a_short_published_cell_comes_out_on_its_steps_trained_plainly(way: str) -> None:
+    found = plainly(run_of("6d", (1.0e-4, 0)), way)
+    assert (found["train_step"] - 1, found["val_step"] - 1) == EXACT["6d"][1.0e-4, 0]
+    assert found["phase"] == "comprehension"
+
+
+def run_of(figure: str, cell: Cell) -> Run:
+    """The run of the shipped sweep at a cell of a published figure."""
+    row = find(figure, cell)
+    keys = "optim.lr", "optim.weight_decay"
+    runs = phasegrok.runs(FIGURES[figure].sweep)
+    (run,) = (run for run in runs if all(math.isclose(run.cell[k], row[k]) for k in keys))
+    return run
 
 
 @pytest.mark.slow

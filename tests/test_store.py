@@ -15,7 +15,14 @@ from phasegrok.config import compose
 from phasegrok.plan import _plan_rows, prepare
 from phasegrok.store import Store
 from phasegrok.store.files import write_whole
-from phasegrok.store.schema import CURVES, HYPERPARAMETERS, OUTCOME, PROVENANCE, column_type
+from phasegrok.store.schema import (
+    CURVES,
+    HYPERPARAMETERS,
+    OUTCOME,
+    PROVENANCE,
+    REPRESENTATION,
+    column_type,
+)
 
 
 @pytest.fixture
@@ -52,7 +59,7 @@ def test_results_have_every_documented_column_in_a_fixed_order(store: Store) -> 
     names = store.compact().column_names
     expected = ["run_id", "sweep", "seed", *HYPERPARAMETERS]
     expected += ["phase.train_accuracy", "phase.val_accuracy", "phase.gap", "config"]
-    assert names == [*expected, *OUTCOME, *CURVES, *PROVENANCE]
+    assert names == [*expected, *OUTCOME, *REPRESENTATION, *CURVES, *PROVENANCE]
 
 
 def test_a_swept_key_of_its_own_gets_a_column(tmp_path: Path) -> None:

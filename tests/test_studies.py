@@ -12,9 +12,10 @@ from phasegrok import Rule, classify, load
 from phasegrok.config import compose
 from phasegrok.diagram import data_hash
 from phasegrok.phases import cell_table
+from tests import claim_values, claims
+from tests.claims import SWEEPS, Result, Study
 
-SWEEPS = Path(__file__).resolve().parents[1] / "sweeps"
-STUDIES = sorted(path.parent for path in SWEEPS.glob("*/results.parquet"))
+STUDIES = [study.folder for study in claims.studies()]
 
 # What a sweep file does not decide.
 MACHINE = ("launch", "out", "reuse", "dry_run")
@@ -22,6 +23,28 @@ MACHINE = ("launch", "out", "reuse", "dry_run")
 
 def test_the_default_picture_is_kept() -> None:
     assert SWEEPS / "wd_vs_frac" in STUDIES
+
+
+def test_the_tables_of_claims_and_of_studies_are_those_of_the_data() -> None:
+    for path, text in claims.blocks():
+        assert text in path.read_text(), f"{path} is out of date: python -m tests.claims"
+
+
+@pytest.mark.parametrize(
+    "tolerance, right, wrong",
+    [
+        ({"at_least": 0.98}, 0.98, 0.979),
+        ({"at_most": 2.0}, 2, 2.1),
+        ({"at_least": -1.3, "at_most": -0.6}, -1.0, -1.4),
+        ({"equals": "GCM"}, "GCM", "GM"),
+        ({"at_most": 1.0}, 0.0, float("nan")),
+    ],
+)
+def test_a_claim_agrees_within_its_tolerance_and_not_outside(tolerance, right, wrong) -> None:
+    assert Result(tolerance, right).agrees
+    assert Result(tolerance, right).verdict == "agrees"
+    assert not Result(tolerance, wrong).agrees
+    assert Result(tolerance, wrong).verdict == "**disagrees**"
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.name)
@@ -54,3 +77,14 @@ class TestStudy:
         words = (study / "README.md").read_text()
         for phase in runs.index:
             assert f"| {phase} | {cells.get(phase, 0)} | {runs[phase]} |" in words
+
+    def test_its_claims_are_whole(self, study: Path) -> None:
+        stated = Study(study).stated
+        assert set(stated) == {"fixed", "claims"} and stated["claims"]
+        names = [claim["id"] for claim in stated["claims"]]
+        assert len(set(names)) == len(names)
+        for claim in stated["claims"]:
+            needed = {"id", "statement", "source", "published", "value"}
+            assert needed <= claim.keys() <= claims.KEYS, claim["id"]
+            assert claims.TOLERANCES.keys() & claim.keys(), claim["id"]
+            assert claim["value"] in claim_values.VALUES

@@ -132,9 +132,12 @@ def prepare(run: Run, given: Given | None = None) -> Prepared:
 def build(config: Config, sizes: Mapping[str, int]) -> nn.Module:
     """The run's model, initialised from (seed, "init"); the global generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
+        seed, model = config["seed"], config["model"]
         # torch.manual_seed would reseed GPUs too.
-        torch.default_generator.manual_seed(seed_for(config["seed"], "init"))
-        return models.build(config["model"], sizes)
+        torch.default_generator.manual_seed(
+            seed if models.plain_seed(model) else seed_for(seed, "init")
+        )
+        return models.build(model, sizes)
 
 
 def initial_params(module: nn.Module, config: Config) -> dict[str, Tensor]:

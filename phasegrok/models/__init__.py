@@ -154,6 +154,7 @@ KINDS: dict[str, Kind] = {
             "embedding_dim": integer(1, default=1),
             "embedding_scale": POSITIVE,
             "width": integer(1, default=200),
+            "draws": choice("published", default=None),  # None: phasegrok's own streams
         },
         lambda values: ("embedding", "decoder"),
         _toy_products,
@@ -213,6 +214,11 @@ def build(model: Model, sizes: Sizes) -> nn.Module:
         return own.build(model, sizes)
     cls = getattr(import_module(f"phasegrok.models.{kind.module}"), kind.cls)
     return cls(**sizes, **options.filled(model, kind.options))
+
+
+def plain_seed(model: Model) -> bool:
+    """Whether torch's generator is to start from the run's seed itself, as its authors' did."""
+    return model["name"] in KINDS and model.get("draws") == "published"
 
 
 def parts(model: Model) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from phasegrok import cells
+from phasegrok import cells, representation
 
 SCHEMA_VERSION = 1
 
@@ -63,6 +63,9 @@ OUTCOME: dict[str, pa.DataType] = {
     "phase": _TEXT,
 }
 
+# Of the addition toy of Liu et al. 2022; null for every other run.
+REPRESENTATION: dict[str, pa.DataType] = dict.fromkeys(representation.COLUMNS, _REAL)
+
 CURVES: dict[str, pa.DataType] = {
     "curve.step": pa.list_(_INT),
     "curve.train_acc": pa.list_(_REAL),
@@ -102,7 +105,7 @@ def result_schema(swept: Mapping[str, Sequence[Any]]) -> pa.Schema:
     fields = {**IDENTITY, **HYPERPARAMETERS, **RULE}
     for key, values in swept.items():
         fields.setdefault(key, column_type(values))
-    fields |= {"config": _TEXT} | OUTCOME | CURVES | PROVENANCE
+    fields |= {"config": _TEXT} | OUTCOME | REPRESENTATION | CURVES | PROVENANCE
     return pa.schema(list(fields.items()))
 
 

@@ -7,6 +7,7 @@ NumPy only.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
@@ -49,7 +50,15 @@ def dataset(task: Task, seed: int) -> Dataset:
         return table
     values = options.filled(task, kind.options)
     own = seed if values["target_seed"] is None else values["target_seed"]
+    published = _published(task)
+    if published is not None:
+        return replace(table, codebook=published(task, own)[0])
     return replace(table, codebook=codebook(table.classes, values["target_dim"], own))
+
+
+def _published(task: Task) -> Callable[[Task, int], tuple[Any, IntArray]] | None:
+    """How the authors of a task drew, where that is asked for."""
+    return KINDS[task["name"]].published if task.get("draws") == "published" else None
 
 
 def size(task: Task) -> int:
@@ -91,6 +100,9 @@ def split(task: Task, split_seed: int) -> IntArray:
     They are the first of one permutation per split seed, so the training set of a smaller
     fraction is contained in that of a larger one.
     """
+    published = _published(task)
+    if published is not None:
+        return published(task, split_seed)[1][: train_size(task)]
     return _permutation(size(task), split_seed)[: train_size(task)]
 
 

@@ -59,6 +59,8 @@ class Kind:
     """What the keys alone cannot show."""
     features: Callable[[Task], int] | None = None
     """The length of an input vector, without building any; None where inputs are pairs."""
+    published: Callable[[Task, int], tuple[FloatArray | None, IntArray]] | None = None
+    """With `draws: published`, the authors' codebook and their order of the examples, by seed."""
 
     @property
     def inputs(self) -> Literal["pairs", "vectors"]:

@@ -1,0 +1,259 @@
+"""The functions that compute what the studies' claims are about.
+
+Each takes the study's folder, its frame (one row per run) and the options of the claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from phasegrok import representation, tasks
+from phasegrok.frames import phase_map, planned_axes
+from tests.liu2022_recipe import read_published
+
+# pandas frames and series, of which its stubs know too little to be of use here.
+Frame = Any
+Column = Any
+
+LETTERS = {"comprehension": "C", "grokking": "G", "memorization": "M", "confusion": "X"}
+STEP_TOLERANCE = 0.02
+AXES = ("optim.lr", "optim.weight_decay")
+
+# ------------------------------------------------------- against published cells, one run to a cell
+
+
+def phase_agreement(folder: Path, frame: Frame, forgive_rounding: bool = False) -> float:
+    """The share of cells with the published phase."""
+    cells = compared(folder, frame)
+    same = cells["phase"] == cells["published.phase"]
+    if forgive_rounding:
+        same |= flips(folder, cells, "phase")
+    return float(same.mean())
+
+
+def step_agreement(folder: Path, frame: Frame, forgive_rounding: bool = False) -> float:
+    """The share of crossings within 2 % of the published step; one that only one side has is not.
+
+    Crossings that neither side has are not counted.
+    """
+    cells, kept, total = compared(folder, frame), 0, 0
+    for side in ("train_step", "val_step"):
+        there = cells[[side, f"published.{side}"]].notna().any(axis=1)
+        near = close(cells[side], cells[f"published.{side}"])
+        if forgive_rounding:
+            near |= flips(folder, cells, side)
+        kept, total = kept + int((near & there).sum()), total + int(there.sum())
+    return kept / total
+
+
+def compared(folder: Path, frame: Frame) -> Frame:
+    """Our cells beside the published ones: columns train_step, val_step, phase and published.*"""
+    ours = keyed(frame)[[*AXES, "train_step", "val_step", "phase"]]
+    theirs = keyed(read_published(folder / "published.csv"))
+    theirs = theirs[["train_step", "val_step", "phase"]].add_prefix("published.")
+    return ours.join(theirs, how="left", validate="1:1")
+
+
+def keyed(cells: Frame) -> Frame:
+    """Rows by their cell, with as many digits of the learning rate as both sides have."""
+    index = [f"{lr:.6g}/{decay:g}" for lr, decay in zip(*(cells[key] for key in AXES), strict=True)]
+    return cells.set_index(pd.Index(index, name="cell"))
+
+
+def close(ours: Column, theirs: Column) -> Column:
+    """Within the tolerance, or both never."""
+    return ((ours / theirs - 1).abs() <= STEP_TOLERANCE) | (ours.isna() & theirs.isna())
+
+
+def flips(folder: Path, cells: Frame, what: str) -> Column:
+    """Whether plain float32 trainings of the cell that differ in rounding alone differ in this."""
+    ways = replays(folder)
+    found = ways[ways["way"] != "float64"].groupby(level="cell")[what]
+    if what == "phase":
+        differ = found.nunique() > 1
+    else:
+        never = found.count().between(1, found.size() - 1)
+        differ = never | (found.max() / found.min() - 1 > STEP_TOLERANCE)
+    return differ.reindex(cells.index, fill_value=False).astype(bool)
+
+
+def replays(folder: Path) -> Frame:
+    """replays.csv by cell, which benchmarks/plain_cells.py writes: a row per cell and way."""
+    file = folder / "replays.csv"
+    columns = [*AXES, "way", "train_step", "val_step", "steps", "phase"]
+    return keyed(pd.read_csv(file) if file.exists() else pd.DataFrame(columns=columns))
+
+
+def disagreements(folder: Path, frame: Frame) -> Frame:
+    """The cells whose phase or a crossing step is not the published one."""
+    cells = compared(folder, frame)
+    same = cells["phase"] == cells["published.phase"]
+    for side in ("train_step", "val_step"):
+        same &= close(cells[side], cells[f"published.{side}"])
+    return cells[~same]
+
+
+def order_along(folder: Path, frame: Frame, along: str, at: Mapping[str, float]) -> str:
+    """The phases along an axis, neighbours that are equal told once: GCM."""
+    for key, value in at.items():
+        frame = frame[np.isclose(frame[key], value, rtol=1e-6)]
+    letters = frame.sort_values(along)["phase"].map(LETTERS)
+    return "".join(letter for letter, _ in groupby(letters))
+
+
+# -------------------------------------------------------------------- the addition toy's structure
+
+
+def accuracies(frame: Frame, lr: float) -> tuple[Column, Column]:
+    """Predicted and measured accuracy over all 55 pairs, as published, of each run at this lr."""
+    runs = frame[np.isclose(frame["optim.lr"], lr)]
+    train = (55 * runs["task.train_fraction"]).round() / 55
+    measured = train * runs["train_acc"] + (1 - train) * runs["val_acc"]
+    return train + (1 - train) * runs["predicted_val_acc"], measured
+
+
+def predicted_correlation(folder: Path, frame: Frame, lr: float) -> float:
+    predicted, measured = accuracies(frame, lr)
+    return float(predicted.corr(measured))
+
+
+def predicted_difference(folder: Path, frame: Frame, lr: float) -> float:
+    predicted, measured = accuracies(frame, lr)
+    return float((predicted - measured).abs().mean())
+
+
+def structured(folder: Path, frame: Frame, lr: float, least: int = 0, most: int = 55) -> float:
+    """The share of runs with so many training pairs that end with an RQI above 0.95."""
+    pairs = (55 * frame["task.train_fraction"]).round()
+    runs = frame[np.isclose(frame["optim.lr"], lr) & pairs.between(least, most)]
+    return float((runs["rqi"] > 0.95).mean())
+
+
+def critical_fraction(folder: Path, frame: Frame, draws: int = 4000) -> float:
+    """Where the share of training sets that leave one structure only passes one half.
+
+    Of random sets of 18 to 28 pairs of ten symbols, linear between sizes.
+    """
+    task = {"name": "liu2022_addition", "p": 10, "train_fraction": 0.5}
+    data, generator = tasks.dataset(task, 0), np.random.default_rng(0)
+    found = representation.parallelograms(data.labels)
+    matrix, sizes, shares = representation.equations(data, found), range(18, 29), []
+    for size in sizes:
+        chosen = generator.permuted(np.tile(np.arange(55) < size, (draws, 1)), axis=1)
+        known = chosen[:, found].all(axis=-1).astype(float)
+        grams = np.einsum("dq,qs,qt->dst", known, matrix, matrix, optimize=True)
+        shares.append((np.linalg.matrix_rank(grams, hermitian=True) == 8).mean())
+    return float(np.interp(0.5, shares, sizes) / 55)
+
+
+def within_ideal(folder: Path, frame: Frame) -> float:
+    """The share of runs that end with no more validation accuracy than their split allows."""
+    return float((frame["val_acc"] <= frame["ideal_val_acc"] + 1e-9).mean())
+
+
+# ------------------------------------------------------------------------------- maps in general
+
+
+def phases_present(folder: Path, frame: Frame) -> int:
+    """How many of the four phases some cell has by majority."""
+    import yaml
+
+    config = yaml.safe_load((folder / "sweep.yaml").read_text())
+    return len(set(phase_map(frame, planned_axes(config["sweep"]))["shown"]) & {*LETTERS})
+
+
+def generalised(frame: Frame) -> Frame:
+    """The runs that fitted and generalised, with their `delay`."""
+    runs = frame.dropna(subset=["train_step", "val_step"])
+    return runs.assign(delay=runs["val_step"] - runs["train_step"])
+
+
+def exponent(folder: Path, frame: Frame, of: str, **options: Sequence[str]) -> float:
+    """The power of a hyperparameter in val_step of grokking runs, by least squares on logs."""
+    names = options["with"]
+    runs = frame[frame["phase"] == "grokking"]
+    design = np.column_stack([np.log(runs[name]) for name in names] + [np.ones(len(runs))])
+    fitted, *_ = np.linalg.lstsq(design, np.log(runs["val_step"].astype(float)), rcond=None)
+    return float(fitted[names.index(of)])
+
+
+def rank_correlation(folder: Path, frame: Frame, of: str, where: str = "", **options: str) -> float:
+    """Spearman's, of a hyperparameter and a column of the runs that generalised.
+
+    `within` a column, it is the mean over the values of that column that have six runs or more.
+    """
+    runs = generalised(frame)
+    runs = runs.query(where) if where else runs
+    groups = [group for _, group in runs.groupby(options["within"])] if "within" in options else []
+    found = [
+        group[of].corr(group[options["with"]], method="spearman")
+        for group in groups or [runs]
+        if len(group) >= 6 and group[of].nunique() > 1
+    ]
+    return float(np.mean(found))
+
+
+def delay_ratio(folder: Path, frame: Frame, of: str, most: float, least: float) -> float:
+    """The median delay of runs with `of` at most `most`, over that of runs at or above `least`."""
+    runs = generalised(frame)
+    low, high = (runs[runs[of] <= most + 1e-9], runs[runs[of] >= least - 1e-9])
+    return float(low["delay"].median() / high["delay"].median())
+
+
+def among(frame: Frame, values: Mapping[str, Sequence[Any]]) -> Frame:
+    """The rows whose columns have one of these values."""
+    for key, allowed in values.items():
+        frame = frame[frame[key].isin(allowed)]
+    return frame
+
+
+def median_ratio(
+    folder: Path,
+    frame: Frame,
+    of: str,
+    over: Mapping[str, Sequence[Any]],
+    under: Mapping[str, Sequence[Any]],
+) -> float:
+    """The median of a column over some runs, over that of others."""
+    return float(among(frame, over)[of].median() / among(frame, under)[of].median())
+
+
+def generalising(
+    folder: Path,
+    frame: Frame,
+    at: Mapping[str, Sequence[Any]],
+    less: Mapping[str, Sequence[Any]] | None = None,
+) -> float:
+    """The share of runs that fitted and generalised, less that of others."""
+    shares = [
+        among(frame, values)[["train_step", "val_step"]].notna().all(axis=1).mean()
+        for values in (at, less)
+        if values is not None
+    ]
+    return float(shares[0] - sum(shares[1:]))
+
+
+def fit_ratio(folder: Path, frame: Frame) -> float:
+    """train_step of starts from 2 to 5: the median near decay 1 over that at the smallest decay."""
+    runs = frame[frame["model.init_scale"].between(2, 5)].dropna(subset=["train_step"])
+    decays = np.array(sorted(runs["optim.weight_decay"].unique()))
+    near_one = decays[np.abs(np.log(decays)).argmin()]
+    medians = runs.groupby("optim.weight_decay")["train_step"].median()
+    return float(medians[near_one] / medians[decays[0]])
+
+
+VALUES: dict[str, Callable[..., Any]] = {
+    function.__name__: function
+    for function in (
+        phase_agreement, step_agreement, order_along, predicted_correlation, predicted_difference,
+        structured, critical_fraction, within_ideal, phases_present, exponent, rank_correlation,
+        delay_ratio, fit_ratio, median_ratio, generalising,
+    )
+}  # fmt: skip
+"""What `value` of a claim may be."""

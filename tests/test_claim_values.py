@@ -1,0 +1,152 @@
+"""The functions behind the claims of the studies, on data with known answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests import claim_values as values
+
+NAN = float("nan")
+
+# Published (counted from 0, 99999 is never) and ours: learning rate, decay, train, val, phase.
+PUBLISHED = [
+    (1e-4, 0, 99, 199, "comprehension"),
+    (1e-4, 5, 999, 4999, "grokking"),
+    (1e-3, 0, 499, 99999, "memorization"),
+    (1.584893192461e-3, 5, 99999, 99999, "confusion"),
+]
+OURS = [
+    (1e-4, 0, 100, 200, "comprehension"),
+    (1e-4, 5, 1010, 5200, "grokking"),  # the second step is 4 % late
+    (1e-3, 0, 500, 90_000, "grokking"),  # the published never is reached
+    (1.58489319246e-3, 5, NAN, NAN, "confusion"),
+]
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> tuple[Path, pd.DataFrame]:
+    names = ["decoder_lr", "decoder_wd", "train_step", "test_step", "phase"]
+    pd.DataFrame(PUBLISHED, columns=names).to_csv(tmp_path / "published.csv", index=False)
+    names = ["optim.lr", "optim.weight_decay", "train_step", "val_step", "phase"]
+    return tmp_path, pd.DataFrame(OURS, columns=names)
+
+
+def replayed(folder: Path, *rows: tuple) -> None:
+    names = ["optim.lr", "optim.weight_decay", "way", "train_step", "val_step", "steps", "phase"]
+    pd.DataFrame(rows, columns=names).to_csv(folder / "replays.csv", index=False)
+
+
+def test_agreement_is_of_all_cells_and_of_all_crossings(study) -> None:
+    assert values.phase_agreement(*study) == 3 / 4
+    # Six crossings on one side or both: one late, one that only we have.
+    assert values.step_agreement(*study) == 4 / 6
+    assert values.disagreements(*study).index.tolist() == ["0.0001/5", "0.001/0"]
+
+
+def test_without_plain_trainings_no_disagreement_is_rounding(study) -> None:
+    assert values.phase_agreement(*study, forgive_rounding=True) == 3 / 4
+    assert values.step_agreement(*study, forgive_rounding=True) == 4 / 6
+
+
+def test_a_cell_that_flips_with_rounding_alone_is_forgiven_and_no_other(study) -> None:
+    folder, frame = study
+    replayed(
+        folder,
+        (1e-4, 5, "one thread", 1000, 5000, 5000, "grokking"),
+        (1e-4, 5, "reversed", 1000, 5050, 5050, "grokking"),
+        (1e-3, 0, "one thread", 500, NAN, 100_000, "memorization"),
+        (1e-3, 0, "reversed", 500, 80_000, 80_000, "grokking"),
+    )
+    assert values.phase_agreement(folder, frame, forgive_rounding=True) == 1
+    assert values.step_agreement(folder, frame, forgive_rounding=True) == 5 / 6
+
+
+def test_float64_is_told_and_forgives_nothing(study) -> None:
+    folder, frame = study
+    replayed(
+        folder,
+        (1e-3, 0, "one thread", 500, NAN, 100_000, "memorization"),
+        (1e-3, 0, "reversed", 500, NAN, 100_000, "memorization"),
+        (1e-3, 0, "float64", 500, 80_000, 80_000, "grokking"),
+    )
+    assert values.phase_agreement(folder, frame, forgive_rounding=True) == 3 / 4
+
+
+def test_the_order_along_an_axis_tells_neighbours_once(study) -> None:
+    folder, frame = study
+    assert values.order_along(folder, frame, "optim.lr", {"optim.weight_decay": 0}) == "CG"
+    assert values.order_along(folder, frame, "optim.weight_decay", {"optim.lr": 1e-4}) == "CG"
+
+
+def law() -> pd.DataFrame:
+    """Steps that go as lr^-1 decay^-0.5, a fit at 10, with grokking from a delay of 100."""
+    lr, decay = np.meshgrid([0.001, 0.01, 0.1], [0.1, 1.0, 10.0])
+    steps = 10 / (lr.ravel() * decay.ravel() ** 0.5)
+    frame = pd.DataFrame({"optim.lr": lr.ravel(), "optim.weight_decay": decay.ravel()})
+    frame["model.init_scale"] = 3.0
+    frame["train_step"], frame["val_step"] = 10.0, steps
+    frame["phase"] = np.where(steps >= 110, "grokking", "comprehension")
+    return frame
+
+
+def test_exponents_are_those_of_a_power_law() -> None:
+    names = ["optim.lr", "optim.weight_decay"]
+    found = [values.exponent(Path(), law(), of=name, **{"with": names}) for name in names]
+    assert found == pytest.approx([-1, -0.5])
+
+
+def test_rank_correlation_within_a_column_forgets_what_differs_between_its_values() -> None:
+    at = pd.Series(range(1, 11), dtype=float)
+    easy = pd.DataFrame({"optim.weight_decay": at, "val_step": 100 - at, "fraction": 0.8})
+    # Few data need more decay and more steps.
+    hard = pd.DataFrame({"optim.weight_decay": at + 9, "val_step": 900 - at, "fraction": 0.4})
+    runs = pd.concat([easy, hard]).assign(train_step=1.0)
+    options = {"of": "optim.weight_decay", "with": "val_step"}
+    assert values.rank_correlation(Path(), runs, **options) > 0
+    assert values.rank_correlation(Path(), runs, **options, within="fraction") == pytest.approx(-1)
+
+
+def test_ratios_of_delays_and_of_fits() -> None:
+    runs = law()
+    assert values.fit_ratio(Path(), runs) == 1
+    late = runs.assign(val_step=2 * runs["val_step"] - 10, **{"model.init_scale": 1.0})
+    both = pd.concat([runs, late])
+    ratio = values.delay_ratio(Path(), both, of="model.init_scale", most=1, least=3)
+    assert ratio == pytest.approx(2)
+
+
+def test_shares_and_medians_of_some_runs_against_others() -> None:
+    runs = law().assign(task=["a", "b", "b"] * 3)
+    runs.loc[runs["task"] == "a", "val_step"] = NAN
+    assert values.generalising(Path(), runs, at={"task": ["b"]}) == 1
+    assert (
+        values.generalising(Path(), runs, at={"task": ["a"]}, less={"task": ["a", "b"]}) == -2 / 3
+    )
+    options = {"over": {"optim.lr": [0.001]}, "under": {"optim.lr": [0.1]}}
+    assert values.median_ratio(Path(), law(), of="val_step", **options) == pytest.approx(100)
+
+
+def test_structure_and_accuracies_of_the_toy() -> None:
+    runs = pd.DataFrame(
+        {
+            "task.train_fraction": [0.1818, 0.8182, 0.8182],
+            "optim.lr": [1e-4, 1e-4, 1e-3],
+            "train_acc": [1.0, 1.0, 0.0],
+            "val_acc": [0.2, 0.9, 0.5],
+            "ideal_val_acc": [0.2, 1.0, 0.4],
+            "predicted_val_acc": [0.0, 0.8, 1.0],
+            "rqi": [0.1, 0.96, 1.0],
+        }
+    )
+    predicted, measured = values.accuracies(runs, 1e-4)
+    assert predicted.tolist() == pytest.approx([10 / 55, (45 + 8) / 55])
+    assert measured.tolist() == pytest.approx([(10 + 9) / 55, (45 + 9) / 55])
+    assert values.predicted_difference(Path(), runs, 1e-4) == pytest.approx((9 + 1) / 2 / 55)
+    assert values.predicted_correlation(Path(), runs, 1e-4) == pytest.approx(1)
+    assert values.structured(Path(), runs, 1e-4, most=20) == 0
+    assert values.structured(Path(), runs, 1e-4, least=45) == 1
+    assert values.within_ideal(Path(), runs) == pytest.approx(2 / 3)
