@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from phasegrok import __version__, plotting
-from phasegrok.errors import FAILED, OK, answered
+from phasegrok.errors import FAILED, OK, InputError, answered
 
 
 def main(argv: Sequence[str] | None = None) -> int:
