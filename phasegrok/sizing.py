@@ -9,8 +9,9 @@ import importlib.util
 import math
 import os
 import shutil
+import sysconfig
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 
 from phasegrok import work
@@ -45,15 +46,15 @@ WORTH_COMPILING_S = 60.0
 
 
 def device_of(config: Config) -> str:
-    """`launch.device`; auto is a GPU if the machine shows one, or SLURM is asked for one. torch is
-    not needed to tell."""
+    """`launch.device`; auto is a GPU if one is visible, or SLURM is asked for one. torch is not
+    needed to tell."""
     launch = config["launch"]
     asked = launch.get("device", "auto")
     if asked != "auto":
         return asked
     if on_nodes(config):
         return "cuda" if launch["gpus_per_node"] else "cpu"
-    return "cuda" if any(Path("/dev").glob("nvidia[0-9]*")) else "cpu"
+    return "cuda" if _devices() and visible_gpus() else "cpu"
 
 
 def on_nodes(config: Config) -> bool:
@@ -100,9 +101,12 @@ def flop_of(run: Run) -> float:
 
 
 def has_compiler(device: str) -> bool:
-    """What torch.compile needs: a C++ compiler, and on a GPU triton."""
-    found = shutil.which(os.environ.get("CXX") or "g++") is not None
-    return found and (device == "cpu" or importlib.util.find_spec("triton") is not None)
+    """What torch.compile needs: a C++ compiler, for a CPU Python's headers, for a GPU triton."""
+    if shutil.which(os.environ.get("CXX") or "g++") is None:
+        return False
+    if device == "cpu":
+        return Path(sysconfig.get_paths()["include"], "Python.h").exists()
+    return importlib.util.find_spec("triton") is not None
 
 
 # ------------------------------------------------------------------------------- lanes and packs
@@ -185,6 +189,11 @@ def visible_gpus() -> list[str]:
     """The GPUs a user may use: those of CUDA_VISIBLE_DEVICES, else all that the driver lists."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
-        return [name.strip() for name in named.split(",") if name.strip()]
-    devices = list(Path("/dev").glob("nvidia[0-9]*"))
-    return [str(number) for number in range(len(devices))]
+        names = [name.strip() for name in named.split(",")]
+        # As CUDA reads it: what is no device ends the list.
+        return list(takewhile(lambda name: name not in ("", "-1", "NoDevFiles"), names))
+    return [str(number) for number in range(len(_devices()))]
+
+
+def _devices() -> list[Path]:
+    return list(Path("/dev").glob("nvidia[0-9]*"))

@@ -63,7 +63,8 @@ def train(
         A DataFrame with the columns of a store's results, curves included.
 
     Raises:
-        InputError: lanes, compiled or device is none of the above; a run cannot start.
+        InputError: lanes, compiled or device is none of the above; there is no usable GPU; a run
+            cannot start.
     """
     import pandas as pd
 
@@ -76,20 +77,27 @@ def train(
                   "curve_points_per_decade": curve_points_per_decade},
         "launch": {"device": device, "workers": 1},
     }  # fmt: skip
+    place = sizing.device_of(config)
+    _refuse_missing_gpu(device, place)
     groups: dict[tuple[str, int], list[Run]] = {}
     for run in runs:
         groups.setdefault(pack_key(run), []).append(run)
+    programs: dict[str, list[list[Run]]] = {}
+    for (program, _), group in groups.items():
+        programs.setdefault(program, []).append(group)
     rows: dict[str, dict[str, Any]] = {}
     with cpu_numerics():
-        for group in groups.values():
-            is_compiled = sizing.compiles(config, [group])
-            width = min(sizing.lanes(config, [group], is_compiled), len(group))
-            mode = fitted(Mode(width, is_compiled, sizing.device_of(config)), group[0])
-            pack = Pack(group, mode, watch(config), given=given)
-            for outcome in outcomes(pack):
-                if outcome.exception is not None:
-                    raise outcome.exception
-                rows[outcome.run.run_id] = result_row(outcome, config, mode)
+        for of_program in programs.values():
+            is_compiled = sizing.compiles(config, of_program)
+            width = sizing.lanes(config, of_program, is_compiled)
+            asked = Mode(min(width, max(map(len, of_program))), is_compiled, place)
+            for group in of_program:
+                mode = fitted(asked, group[0])
+                pack = Pack(group, mode, watch(config), given=given)
+                for outcome in outcomes(pack):
+                    if outcome.exception is not None:
+                        raise outcome.exception
+                    rows[outcome.run.run_id] = result_row(outcome, config, mode)
     return pd.DataFrame([rows[run.run_id] | dict(run.cell) for run in runs])
 
 
@@ -103,6 +111,16 @@ def _refuse_other_ways(lanes: Any, compiled: Any, device: Any) -> None:
         faults.append(f"train: device = {device!r}: must be auto, cpu or cuda")
     if faults:
         raise InputError(faults)
+
+
+def _refuse_missing_gpu(asked: str, device: str) -> None:
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError(
+            f"train: device = {asked!r}: PyTorch {torch.__version__} finds no GPU that it can use "
+            "here; device='cpu' trains without one"
+        )
 
 
 # ------------------------------------------------------------------------------- as a process

@@ -6,7 +6,9 @@ import math
 import pickle
 import random
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from phasegrok.engine import Given, Mode, Pack, Watch, cpu_numerics, outcomes, p
 from phasegrok.engine.batches import batch_positions, epoch_order
 from phasegrok.engine.record import Record, on_curve
 from phasegrok.streams import seed_for
+from phasegrok.worker import train
 from tests.engine_cases import CASES, NEVER_STOP, Case, lanes, small_map, trained, with_config
 
 PLAIN = next(case for case in CASES if case.model == "quadratic_mlp" and case.optim == "adamw")
@@ -240,19 +243,79 @@ def _flushed() -> bool:
 # ------------------------------------------------------------------------------------- compilation
 
 
-def test_a_program_is_compiled_once_for_every_training_set_size_and_whatever_came_before():
-    """Dynamo gives up and runs eagerly after so many compilations of what it takes for one thing:
-    neither the sizes nor the programs of a process may add up to that.
-    """
+SGD = {case.model: replace(case, optim="sgd", batch_size=None, group=None, warmup=False, clip=None)
+       for case in CASES}  # fmt: skip
+# A network of each family in which every training example has a place of its own.
+FAMILIES = ("quadratic_mlp", "gelu slots concat", "relu onehot", "liu2022 vector", "vector_mlp",
+            "transformer power")  # fmt: skip
+
+
+def of_sizes(run: Run, fractions: Iterable[float]) -> list[Run]:
+    """The run with other training sets: each of these fractions of all examples."""
+    return [
+        with_config(run, task={**run.config["task"], "train_fraction": fraction})
+        for fraction in fractions
+    ]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_program_is_compiled_once_for_every_training_set_size(family):
+    """And trains on with it; which a second evaluation interval of every size shows."""
+    assert _graphs_of_three_sizes(family) == 2  # a step and an evaluation
+
+
+def test_one_network_needs_a_program_of_its_own_for_each_training_set_size():
+    """Something in it depends on the size still: docs/sweeps.md says so."""
+    assert _graphs_of_three_sizes("transformer nanda") == 4
+
+
+def _graphs_of_three_sizes(family: str) -> int:
     counters.clear()
-    with torch._dynamo.config.patch(recompile_limit=1, fail_on_recompile_limit_hit=True):
+    (run,) = lanes(SGD[family], 1, steps=4, eval_every=2)
+    model = {**run.config["model"], **({"blocks": 1} if "blocks" in run.config["model"] else {})}
+    for one in of_sizes(with_config(run, model=model), (0.3, 0.5, 0.8)):
+        (outcome,) = trained([one], 2, compiled=True).values()
+        assert outcome.row["steps"] == 4
+    return counters["stats"]["unique_graphs"]
+
+
+def test_the_programs_of_a_process_are_compiled_whatever_came_before():
+    counters.clear()
+    with torch._dynamo.config.patch(recompile_limit=1):
         for loss in ("mse", "cross_entropy"):
             (run,) = lanes(Case("quadratic_mlp", "x+y", loss, "sgd", 0.01), 1, steps=1)
-            for fraction in (0.2, 0.5, 0.8):
-                task = {**run.config["task"], "train_fraction": fraction}
-                (outcome,) = trained([with_config(run, task=task)], 2, compiled=True).values()
-                assert outcome.status == "finished"
-    assert counters["stats"]["unique_graphs"] == 4  # a step and an evaluation for each loss
+            (outcome,) = trained([run], 2, compiled=True).values()
+            assert outcome.status == "finished"
+    assert counters["stats"]["unique_graphs"] == 4
+
+
+@pytest.fixture
+def quickly_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dynamo decides what is compiled; this leaves out only the C++ that is made of it."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    monkeypatch.setattr("phasegrok.engine.lanes._PROGRAMS", {})
+
+
+def test_a_network_compiled_for_every_size_anew_trains_at_more_sizes_than_dynamo_would_keep(
+    quickly_compiled,
+):
+    run, _ = own_runs("Concatenating", eval_every=5)
+    runs = of_sizes(run, [n / 49 for n in range(10, 31, 2)])
+    assert len(runs) > torch._dynamo.config.recompile_limit
+    counters.clear()
+    for one in runs:
+        (outcome,) = trained([one], 2, compiled=True).values()
+        (eager,) = trained([one], 2).values()
+        assert outcome.row["steps"] == 10
+        assert outcome.row["train_loss"] == pytest.approx(eager.row["train_loss"], rel=1e-9)
+    assert counters["stats"]["unique_graphs"] == len(runs) + 1
+
+
+def test_a_network_compiled_again_and_again_for_one_size_is_refused(quickly_compiled):
+    run, _ = own_runs("Counting")
+    with pytest.raises(InputError, match="another program of it again and again") as caught:
+        trained([run], 2, compiled=True)
+    assert "train.compile=false" in str(caught.value)
 
 
 # -------------------------------------------------------------------------------------- own models
@@ -271,6 +334,24 @@ class Own(nn.Module):
 
     def forward(self, pairs: Tensor) -> Tensor:
         return self.readout(self.hidden(pairs))
+
+
+class Concatenating(Own):
+    """torch.compile makes a program of it for every number of examples."""
+
+    def hidden(self, pairs: Tensor) -> Tensor:
+        left, right = self.embedding(pairs[:, 0]), self.embedding(pairs[:, 1])
+        return torch.tanh(torch.cat([left, right], dim=1))
+
+
+class Counting(Own):
+    """torch.compile makes a program of it for every call."""
+
+    calls = 0
+
+    def forward(self, pairs: Tensor) -> Tensor:
+        self.calls += 1
+        return super().forward(pairs) * (1 + 1 / self.calls)
 
 
 class Branching(Own):
@@ -388,3 +469,55 @@ def test_a_run_that_cannot_start_fails_alone():
         ended = list(outcomes(Pack([good, bad, other], Mode(2), NEVER_STOP, given=given)))
     status = {outcome.run.run_id: outcome.status for outcome in ended}
     assert status == {good.run_id: "finished", bad.run_id: "failed", other.run_id: "finished"}
+
+
+# ------------------------------------------------------------------------------ given beginnings
+
+
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        ({"train_indices": range(49)}, "must be 1 to 48 of the 49 examples"),
+        ({"train_indices": []}, "must be 1 to 48 of the 49 examples"),
+        ({"train_indices": [3, 3]}, "an example stands in them twice"),
+        ({"train_indices": [3, 49]}, "must be from 0 to 48, are from 3 to 49"),
+        ({"train_indices": [-1, 3]}, "must be from 0 to 48, are from -1 to 3"),
+        ({"labels": [0] * 48}, r"must have shape \[49\], has \[48\]"),
+        ({"labels": [7] * 49}, "must be from 0 to 6, are from 7 to 7"),
+        ({"codebook": np.ones((6, 7))}, r"must have shape \[7, 7\], has \[6, 7\]"),
+        ({"batches": [0, 1]}, r"must be \[steps, batch\], not of shape \[2\]"),
+        ({"batches": [[0, 29]]}, "must be from 0 to 28, are from 0 to 29"),
+    ],
+)
+def test_a_given_beginning_that_does_not_fit_the_task_is_refused(given, words):
+    (name,) = given
+    with pytest.raises(InputError, match=f"given {name}: {words}"):
+        prepare(one_with(49, 29), Given(**{name: np.array(given[name])}))
+
+
+def one_with(examples: int, n_train: int) -> Run:
+    (run,) = lanes(PLAIN, 1, steps=10)
+    start = prepare(run)
+    assert (len(start.labels), start.train_total) == (examples, n_train)
+    return run
+
+
+@pytest.mark.parametrize("key", ["batches", "codebook", "train_inputs"])
+@pytest.mark.parametrize("first", [True, False])
+def test_what_one_run_is_given_is_never_used_by_another(key, first):
+    given, plain = lanes(PLAIN, 2, steps=10)
+    own = {
+        "batches": Given(batches=np.zeros((10, 4), dtype=np.int64)),
+        "codebook": Given(codebook=2 * np.eye(7)),
+        "train_inputs": Given(train_indices=np.arange(9)),
+    }[key]
+    runs = [given, plain] if first else [plain, given]
+    with cpu_numerics():
+        ended = list(outcomes(Pack(runs, Mode(2), NEVER_STOP, given={given.run_id: own})))
+    status = {outcome.run.run_id: outcome.status for outcome in ended}
+    assert status == {runs[0].run_id: "finished", runs[1].run_id: "failed"}
+    (refused,) = [outcome.exception for outcome in ended if outcome.status == "failed"]
+    assert isinstance(refused, InputError)
+    assert f"run {runs[1].run_id}: {key} is " in str(refused)
+    with pytest.raises(InputError, match=runs[1].run_id):
+        train(runs, lanes=2, compiled=False, given={given.run_id: own})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from phasegrok.cells import Run
 from phasegrok.engine import Mode, Outcome, Pack, Watch, cpu_numerics, outcomes
 from phasegrok.engine.queue import Queue
 from phasegrok.phases import needed
+from phasegrok.sizing import has_compiler
 from tests.engine_cases import run, small_map, trained
 from tests.test_pack_invariance import assert_same_bits
 
@@ -170,23 +172,57 @@ def test_lanes_are_full_until_no_run_waits_even_if_some_runs_cannot_start(monkey
 # ------------------------------------------------------------------------------------- the stop
 
 
-def test_no_run_trains_beyond_the_evaluation_that_decides_it(learning):
+@pytest.fixture(scope="module")
+def whole() -> dict[str, Outcome]:
+    """Every run to its budget, with every evaluation in its curve."""
+    return trained(a_map(), 16, watch=Watch(stop_train=None, stop_val=None, points_per_decade=0))
+
+
+def assert_stopped_where_decided(
+    ended: Mapping[str, Outcome], whole: Mapping[str, Outcome], rule: Watch = RULE
+) -> None:
     """Judged by counts of correct answers in the whole curve of the same run, never stopped."""
-    whole = trained(a_map(), 16, watch=Watch(stop_train=None, stop_val=None, points_per_decade=0))
+    assert ended.keys() == whole.keys()
     undecided = 0
-    for run_id, outcome in learning[1].items():
-        row, curves = outcome.row, whole[run_id].row
-        decided = _first_decided(curves, outcome.run)
+    for run_id, outcome in ended.items():
+        curves, budget = whole[run_id].row, outcome.run.config["train"]["steps"]
+        decided = _first_decided(curves, outcome.run, rule)
         undecided += decided is None
-        assert row["steps"] == (
-            outcome.run.config["train"]["steps"] if decided is None else decided
-        )
+        assert outcome.row["steps"] == (budget if decided is None else decided)
         assert outcome.status == ("finished" if decided is None else "decided")
-        assert curves["steps"] == outcome.run.config["train"]["steps"]
+        assert curves["steps"] == budget
     assert 0 < undecided < len(whole)
 
 
-def _first_decided(row: dict, one: Run) -> int | None:
+def test_no_run_trains_beyond_the_evaluation_that_decides_it(learning, whole):
+    assert_stopped_where_decided(learning[1], whole)
+
+
+def test_nor_beyond_that_of_a_stricter_rule(learning, whole):
+    strict = Watch(stop_train=0.99, stop_val=0.99, points_per_decade=0)
+    ended = trained(a_map(), LANES, watch=strict)
+    assert_stopped_where_decided(ended, whole, strict)
+    assert any(ended[name].row["steps"] > o.row["steps"] for name, o in learning[1].items())
+
+
+@pytest.mark.parametrize("ticks", [1, 7, 30])
+def test_nor_when_it_goes_on_in_lanes_of_another_number(whole, ticks):
+    with cpu_numerics():
+        wide = Pack(a_map(), Mode(LANES), RULE)
+        ended = [outcome for _ in range(ticks) for outcome in wide.tick()]
+        narrow = Pack(wide.unfinished(), Mode(LANES // 2), RULE, states=wide.state())
+        ended += outcomes(narrow)
+    assert_stopped_where_decided({outcome.run.run_id: outcome for outcome in ended}, whole)
+
+
+def test_nor_when_it_is_compiled(require):
+    require("g++", has_compiler("cpu"), "apt-get install g++ python3-dev")
+    never = Watch(stop_train=None, stop_val=None, points_per_decade=0)
+    whole = trained(a_map(), LANES, compiled=True, watch=never)
+    assert_stopped_where_decided(trained(a_map(), LANES, compiled=True, watch=RULE), whole)
+
+
+def _first_decided(row: Mapping[str, Any], one: Run, rule: Watch) -> int | None:
     """The first evaluated step by which both accuracies had reached their thresholds."""
     task = one.config["task"]
     in_train = tasks.train_size(task)
@@ -194,7 +230,7 @@ def _first_decided(row: dict, one: Run) -> int | None:
     crossings = []
     for side, total in totals.items():
         correct = [round(accuracy * total) for accuracy in row[f"curve.{side}_acc"]]
-        wanted = needed(getattr(RULE, f"{side}_accuracy"), total)
+        wanted = needed(getattr(rule, f"stop_{side}"), total)
         crossings.append(
             [s for s, c in zip(row["curve.step"], correct, strict=True) if c >= wanted]
         )

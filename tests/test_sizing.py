@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
+import sysconfig
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from typing import Any
 import pytest
 
 from phasegrok import plan, sizing, work
-from phasegrok.cells import Config, runs
+from phasegrok.cells import Config, Run, runs
 from phasegrok.config import check, compose
+from phasegrok.engine import Mode
 from phasegrok.engine.graphs import MOST_UPDATES, largest_divisor
 from phasegrok.engine.memory import lanes_within
 from phasegrok.errors import InputError
@@ -44,7 +46,7 @@ def planned(tmp_path: Path):
 
 @pytest.fixture
 def compiler(require) -> None:
-    require("g++", shutil.which("g++"), "apt-get install g++")
+    require("g++", sizing.has_compiler("cpu"), "apt-get install g++ python3-dev")
 
 
 def auto_lanes(config: Config, compiled: bool) -> int:
@@ -226,6 +228,14 @@ def test_without_a_compiler_all_is_eager_and_the_plan_says_so_once(
     assert words(found).count("there is no C++ compiler (g++) here") == 1
 
 
+def test_without_pythons_headers_there_is_no_compiler_for_a_cpu(monkeypatch, tmp_path, compiler):
+    assert sizing.has_compiler("cpu")
+    monkeypatch.setattr(sysconfig, "get_paths", lambda: {"include": str(tmp_path)})
+    assert not sizing.has_compiler("cpu")
+    (tmp_path / "Python.h").touch()
+    assert sizing.has_compiler("cpu")
+
+
 def test_lanes_in_a_loop_are_never_compiled(planned):
     found = planned("+sweep=wd_vs_frac", "train.vectorise=false", "train.compile=true")
     assert compiles(found) == {False}
@@ -264,7 +274,7 @@ def test_a_dry_run_says_how_it_will_run_and_why_and_writes_nothing(tmp_path):
 # --------------------------------------------------------------------- a plan that is made again
 
 
-def test_a_pack_stays_compiled_only_where_there_is_a_compiler(tmp_path, monkeypatch):
+def test_a_pack_stays_compiled_only_where_there_is_a_compiler(tmp_path, monkeypatch, compiler):
     asked = ["+sweep=wd_vs_frac", f"out={tmp_path / 'o'}"]
     first = written(*asked)
     assert all(pack.compiled for pack in first.packs)
@@ -295,3 +305,58 @@ def test_ways_to_train_that_do_not_exist_are_refused_together():
         train([], lanes=0, compiled="yes", device="gpu")  # type: ignore[arg-type]
     for words in ("lanes = 0", "compiled = 'yes'", "device = 'gpu'"):
         assert words in str(refused.value)
+
+
+# ------------------------------------------------------------------------------- in this process
+
+
+@pytest.mark.parametrize("arguments", [
+    ("+sweep=wd_vs_frac", "seeds=2", "sweep.y.num=10"),  # pays only if judged by all of it
+    ("+sweep=wd_vs_frac", "sweep.y={param: model.width, values: [16, 2048]}"),
+    ("+sweep=quick",),
+])  # fmt: skip
+def test_training_here_is_compiled_and_wide_as_a_plan_for_one_worker_says(
+    planned, monkeypatch, arguments
+):
+    config = composed(*arguments, "launch.workers=1")
+    asked: dict[str, Mode] = {}
+
+    def noting(runs: Sequence[Run], mode: Mode, *_: Any, **__: Any) -> None:
+        asked.update(dict.fromkeys((run.run_id for run in runs), mode))
+
+    monkeypatch.setattr("phasegrok.worker.Pack", noting)
+    monkeypatch.setattr("phasegrok.worker.outcomes", lambda pack: [])
+    with pytest.raises(KeyError):  # nothing trains here
+        train(runs(config))
+    found = planned(*arguments, "launch.workers=1")
+    wanted = {run.run_id: Mode(p.width, p.compiled) for p in found.packs for run in p.runs}
+    assert asked == wanted
+
+
+# ---------------------------------------------------------------------------------------- devices
+
+
+@pytest.mark.parametrize("visible, device, names", [
+    (None, "cuda", ["0", "1"]), ("1", "cuda", ["1"]), ("GPU-a, GPU-b", "cuda", ["GPU-a", "GPU-b"]),
+    ("", "cpu", []), ("-1", "cpu", []), ("NoDevFiles", "cpu", []), ("0,-1,1", "cuda", ["0"]),
+])  # fmt: skip
+def test_a_gpu_that_is_not_visible_is_no_device(monkeypatch, visible, device, names):
+    monkeypatch.setattr(sizing, "_devices", lambda: [Path("/dev/nvidia0"), Path("/dev/nvidia1")])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert sizing.visible_gpus() == names
+    assert sizing.device_of({"launch": {"device": "auto"}}) == device
+
+
+def test_a_machine_without_a_gpu_is_a_cpu_whatever_is_called_visible(monkeypatch):
+    monkeypatch.setattr(sizing, "_devices", list)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert sizing.device_of({"launch": {"device": "auto"}}) == "cpu"
+
+
+def test_training_on_a_gpu_that_cannot_be_used_is_refused_in_one_sentence(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(InputError, match=r"device = 'cuda': PyTorch .* device='cpu'") as refused:
+        train(runs(composed("+sweep=quick")), device="cuda")
+    assert len(refused.value.faults) == 1

@@ -68,6 +68,7 @@ class Graph:
                     self._update()
             self._captured = graph, updates
         except torch.OutOfMemoryError:
+            _capturing_works = not capturing
             raise
         except RuntimeError as error:
             log.warning("no CUDA graph of this network (%s): its kernels are launched one by one",

@@ -9,9 +9,9 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -22,8 +22,19 @@ from phasegrok import models, optim, tasks
 from phasegrok.cells import shared_part
 from phasegrok.engine.graphs import Graph
 from phasegrok.engine.prepare import Prepared
-from phasegrok.engine.step import Arguments, Evaluate, Recipe, Update, program, unguarded
+from phasegrok.engine.step import (
+    SHARED,
+    Arguments,
+    Evaluate,
+    Recipe,
+    Recompiling,
+    Update,
+    compiling,
+    program,
+    unguarded,
+)
 from phasegrok.engine.trial import check_parts, try_out
+from phasegrok.errors import InputError
 from phasegrok.optim import Slots, Tensors
 
 
@@ -54,12 +65,20 @@ class Lanes:
         self.data["inputs"] = first.inputs.to(mode.device)
         self.hyper = _stacked(_hyper_tensors(first), rows, mode.device)
         everything = self.params, self.slots, self.done, self.data, self.hyper
-        self._update, self._evaluate = _program(first, everything, mode)
+        self._name: str = first.run.config["model"]["name"]
+        made = _program(first, everything, mode)
+        self._update, self._evaluate, self._shapes = made.update, made.evaluate, made.shapes
         self._graphs: dict[int, Graph] = {}
         self._proven = False
 
     def fill(self, lane: int, prepared: Prepared, state: Mapping[str, Any] | None = None) -> None:
-        """Put a run into a lane, at its beginning or where `state` (of `state_of`) left it."""
+        """Put a run into a lane, at its beginning or where `state` (of `state_of`) left it.
+
+        Raises:
+            InputError: the run has other tensors than those the lanes were made for.
+        """
+        data = _lane_data(prepared)
+        self._refuse_others(prepared.run.run_id, data)
         state = state or {"params": prepared.params, "slots": None, "done": 0}
         for key, row in state["params"].items():
             self.params[key][lane].copy_(row)
@@ -67,10 +86,22 @@ class Lanes:
             for key, row in rows.items():
                 row[lane] = 0 if state["slots"] is None else state["slots"][slot][key]
         self.done[lane] = state["done"]
-        for key, row in _lane_data(prepared).items():
+        for key, row in data.items():
             self.data[key][lane].copy_(row)
         for key, row in _hyper_tensors(prepared).items():
             self.hyper[key][lane].copy_(row)
+
+    def _refuse_others(self, name: str, data: Tensors) -> None:
+        ours = {k: list(v.shape[1:]) for k, v in self.data.items() if k not in SHARED}
+        theirs = {k: list(v.shape) for k, v in data.items()}
+        if ours != theirs:
+            raise InputError(
+                f"run {name}: {key} is {theirs.get(key, 'not given')}, but "
+                f"{ours.get(key, 'not given')} in the runs beside it; give it to all runs that "
+                "train side by side, in one shape, or train them apart"
+                for key in sorted(ours | theirs)
+                if ours.get(key) != theirs.get(key)
+            )
 
     def state_of(self, lane: int) -> dict[str, Any]:
         """A copy of a lane's training state on the CPU, from which `fill` goes on bit for bit."""
@@ -92,12 +123,13 @@ class Lanes:
         if self._proven and not self.done.is_cuda:
             with unguarded() if self.mode.compiled else nullcontext():
                 self._train(steps)
-                return self.observe()
+                return self._observed()
         state = self.params, self.slots, self.done
         before = pytree.tree_map(torch.clone, state)
         try:
-            self._train(steps)
-            values = self.observe()
+            with self._compiling():
+                self._train(steps)
+                values = self._observed()
         except BaseException:
             pytree.tree_map(Tensor.copy_, state, before)
             raise
@@ -118,7 +150,25 @@ class Lanes:
 
     def observe(self) -> Tensor:
         """All observables of all lanes, float64 [width, observables], on the CPU."""
+        with self._compiling():
+            return self._observed()
+
+    def _observed(self) -> Tensor:
         return self._evaluate(self.params, self.data)[: self.width].cpu()
+
+    @contextmanager
+    def _compiling(self) -> Iterator[None]:
+        if not self.mode.compiled:
+            yield
+            return
+        try:
+            with compiling(len(self._shapes)):
+                yield
+        except Recompiling as error:
+            raise InputError(
+                f"model.name = {self._name}: torch.compile makes another program of it again and "
+                "again, though the shapes are the same; train.compile=false trains it without"
+            ) from error
 
 
 # Eager CPU kernels take numbers by two vectors of up to 16; what is left goes to a remainder loop.
@@ -167,11 +217,21 @@ def _hyper_tensors(prepared: Prepared) -> Tensors:
 
 # ------------------------------------------------------------------- one program per kind of run
 
+
+@dataclass
+class _Program:
+    """`shapes`: those of the data that lanes were made for, one for each training-set size."""
+
+    update: Update
+    evaluate: Evaluate
+    shapes: set[tuple[torch.Size, ...]] = field(default_factory=set)
+
+
 # A worker trains many packs of one kind; what torch.compile made for the first serves them all.
-_PROGRAMS: dict[str, tuple[Update, Evaluate]] = {}
+_PROGRAMS: dict[str, _Program] = {}
 
 
-def _program(first: Prepared, rows: Arguments, mode: Mode) -> tuple[Update, Evaluate]:
+def _program(first: Prepared, rows: Arguments, mode: Mode) -> _Program:
     config, data = first.run.config, rows[3]
     kind = json.dumps([shared_part(config), mode.width, mode.compiled, mode.device, sorted(data)])
     if kind not in _PROGRAMS:
@@ -186,7 +246,9 @@ def _program(first: Prepared, rows: Arguments, mode: Mode) -> tuple[Update, Eval
             check_parts(name, module, config["optim"].get("groups") or {})
             wanted = tasks.dataset(config["task"], config["seed"]).outputs
             try_out(name, module, recipe, rows, wanted, vectorise=vectorise)
-        _PROGRAMS[kind] = program(module, recipe, data, compiled=compiled, vectorise=vectorise)
+        made = program(module, recipe, data, compiled=compiled, vectorise=vectorise)
+        _PROGRAMS[kind] = _Program(*made)
+    _PROGRAMS[kind].shapes.add(tuple(data[key].shape for key in sorted(data)))
     if mode.compiled:
         for key in {"train_inputs", "train_labels", "train_indices"} & data.keys():
             torch._dynamo.maybe_mark_dynamic(data[key], 1)

@@ -20,6 +20,7 @@ from phasegrok.engine.lanes import Lanes, Mode
 from phasegrok.engine.prepare import Given, Prepared, prepare
 from phasegrok.engine.queue import Queue
 from phasegrok.engine.record import Record, Watch, on_curve
+from phasegrok.errors import InputError
 
 STOP_REASONS = {
     "decided": "both stop thresholds were crossed",
@@ -183,16 +184,19 @@ class Pack:
                 self._enter(lane, self._waiting.next())
 
     def _enter(self, lane: int, run: Run) -> None:
+        state = self._states.get(run.run_id)
         try:
             prepared = prepare(run, self._given.get(run.run_id))
         except Exception as error:  # a run that cannot start must not take others with it
-            report = traceback.format_exc()
-            self._ended.append(Outcome(run, "failed", error=report, exception=error))
+            self._fail(run, error)
             return
         if self._lanes is None:
             self._lanes = Lanes(prepared, self.mode)
-        state = self._states.get(run.run_id)
-        self._lanes.fill(lane, prepared, state)
+        try:
+            self._lanes.fill(lane, prepared, state)
+        except InputError as error:
+            self._fail(run, error)
+            return
         self._in_lane[lane] = prepared
         totals = prepared.train_total, prepared.val_total
         if state is None or not state["record"]["last"]:
@@ -203,6 +207,10 @@ class Pack:
             self._records[lane] = Record.restored(state["record"], self.watch, *totals)
             self._steps[lane] = state["done"]
             self._retire_if_ended(lane)  # its end was reached, only its row was lost
+
+    def _fail(self, run: Run, error: Exception) -> None:
+        report = "".join(traceback.format_exception(error))
+        self._ended.append(Outcome(run, "failed", error=report, exception=error))
 
     def _state_of(self, lane: int) -> dict[str, Any]:
         assert self._lanes is not None

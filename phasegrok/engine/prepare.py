@@ -86,7 +86,11 @@ class Prepared:
 
 
 def prepare(run: Run, given: Given | None = None) -> Prepared:
-    """Everything a run starts from, drawn from its own named streams."""
+    """Everything a run starts from, drawn from its own named streams.
+
+    Raises:
+        InputError: `given` does not fit the run, or the run's network cannot be built.
+    """
     given = given or Given()
     config, seed = run.config, run.config["seed"]
     dtype = DTYPES[config["train"]["dtype"]]
@@ -94,9 +98,9 @@ def prepare(run: Run, given: Given | None = None) -> Prepared:
     indices = given.train_indices
     if indices is None:
         indices = tasks.split(config["task"], config["split_seed"])
+    if found := _given_faults(given, dataset, len(np.asarray(indices))):
+        raise InputError(found)
     train_indices = torch.tensor(np.asarray(indices), dtype=torch.int64)
-    if len(train_indices.unique()) < len(train_indices):
-        raise InputError("given train_indices: an example stands in them twice")
     if config["train"].get("batch_size") and len(train_indices) > MAX_EXAMPLES:
         raise InputError(
             f"train.batch_size: minibatches are drawn from at most {MAX_EXAMPLES} training "
@@ -145,6 +149,46 @@ def initial_params(module: nn.Module, config: Config) -> dict[str, Tensor]:
     scale = config["model"].get("init_scale")
     scale = 1.0 if scale is None else scale
     return {k: v.detach() * scale for k, v in module.named_parameters()}
+
+
+def _given_faults(given: Given, dataset: tasks.Dataset, n_train: int) -> list[str]:
+    """What of the explicit beginnings, but for the parameters, does not fit the task."""
+    examples, classes = len(dataset.labels), dataset.classes
+    found = []
+    if given.train_indices is not None:
+        indices = np.asarray(given.train_indices)
+        if indices.ndim != 1 or not 0 < len(indices) < examples:
+            found.append(
+                f"given train_indices: must be 1 to {examples - 1} of the {examples} examples, so "
+                f"that some are left to validate, not of shape {list(indices.shape)}"
+            )
+        elif len(np.unique(indices)) < len(indices):
+            found.append("given train_indices: an example stands in them twice")
+        found += _out_of_range("train_indices", indices, examples)
+    if given.labels is not None:
+        found += _other_shape("labels", given.labels, [examples])
+        found += _out_of_range("labels", given.labels, classes)
+    if given.codebook is not None:
+        found += _other_shape("codebook", given.codebook, [classes, dataset.outputs])
+    if given.batches is not None:
+        shape = list(np.shape(given.batches))
+        if len(shape) != 2 or 0 in shape:
+            found.append(f"given batches: must be [steps, batch], not of shape {shape}")
+        found += _out_of_range("batches", given.batches, n_train)
+    return found
+
+
+def _other_shape(name: str, values: Array, wanted: list[int]) -> list[str]:
+    shape = list(np.shape(values))
+    return [] if shape == wanted else [f"given {name}: must have shape {wanted}, has {shape}"]
+
+
+def _out_of_range(name: str, values: Array, count: int) -> list[str]:
+    numbers = np.asarray(values)
+    if not numbers.size or (numbers.min() >= 0 and numbers.max() < count):
+        return []
+    return [f"given {name}: must be from 0 to {count - 1}, are from {numbers.min()} to "
+            f"{numbers.max()}"]  # fmt: skip
 
 
 def _as_in(model: Mapping[str, Tensor], given: Mapping[str, Array]) -> dict[str, Array]:

@@ -11,8 +11,9 @@ every step sees all of it, train_indices [n_train] where a step draws a minibatc
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -144,6 +145,34 @@ def compile_alone(function: Callable[..., Any]) -> Callable[..., Any]:
     # dynamic=False: only the training set's size, marked by the lanes, is a symbol, so that one
     # compilation serves every train_fraction.
     return torch.compile(alone, dynamic=False)
+
+
+# How often a program may be compiled besides once for each size of the training set.
+_SPARE_COMPILATIONS = 8
+
+
+@contextlib.contextmanager
+def compiling(shapes: int) -> Iterator[None]:
+    """Calls in here compile a program if its code does not fit yet; never is it run eagerly.
+
+    Dynamo would do that silently, after 8 compilations. What PyTorch cannot compile once for all
+    sizes of the training set it compiles for each of so many `shapes`.
+
+    Raises:
+        Recompiling: it was compiled for the same shapes again and again.
+    """
+    most = shapes + _SPARE_COMPILATIONS
+    limits = {"recompile_limit": most, "accumulated_recompile_limit": max(most, 256)}
+    dynamo = torch._dynamo
+    with dynamo.config.patch(**limits, fail_on_recompile_limit_hit=True):
+        try:
+            yield
+        except dynamo.exc.FailOnRecompileLimitHit as error:
+            raise Recompiling from error
+
+
+class Recompiling(Exception):
+    """torch.compile makes a program again and again for the same shapes."""
 
 
 def unguarded() -> AbstractContextManager[Any]:

@@ -7,6 +7,7 @@ a table, looked up.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
@@ -14,9 +15,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+
+def gelu(x: Tensor) -> Tensor:
+    """F.gelu; compiled, its backward pass would fit one size of the training set only."""
+    if not torch.compiler.is_compiling():
+        return F.gelu(x)
+    return 0.5 * x * (1 + torch.erf(x * math.sqrt(0.5)))
+
+
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
-    "gelu": F.gelu,
+    "gelu": gelu,
     "tanh": torch.tanh,
     "quadratic": torch.square,
 }
@@ -63,7 +72,8 @@ class PairTable(nn.Module):
         left = self.weight[0][pairs[:, 0]]
         right = self.weight[-1][pairs[:, 1]]  # of a shared table, the same
         if self.combine == "concat":
-            return torch.cat([left, right], dim=-1)
+            # Not torch.cat: vmap makes it look at n, and a compiled program would serve one n only.
+            return torch.stack([left, right], dim=-2).flatten(-2)
         return left + right if self.bias is None else left + right + self.bias
 
 

@@ -40,19 +40,34 @@ class Attention(nn.Module):
         return self.out(mixed.transpose(1, 2).flatten(-2))
 
 
+class LayerNorm(nn.LayerNorm):
+    """PyTorch's, but compiled it is written out.
+
+    vmap makes PyTorch's look at the number of examples, and a compiled program would serve one
+    size of the training set only.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not torch.compiler.is_compiling():
+            return super().forward(x)
+        centred = x - x.mean(dim=-1, keepdim=True)
+        variance = centred.square().mean(dim=-1, keepdim=True)
+        return centred * torch.rsqrt(variance + self.eps) * self.weight + self.bias
+
+
 class Block(nn.Module):
     """Attention and a ReLU layer, each added to its input, then normalised if `norm` says so."""
 
     def __init__(self, width: int, heads: int, mlp_width: int, norm: str, bias: bool):
         super().__init__()
         self.attention = Attention(width, heads)
-        self.attention_norm = nn.LayerNorm(width) if norm == "post" else nn.Identity()
+        self.attention_norm = LayerNorm(width) if norm == "post" else nn.Identity()
         self.mlp = nn.Sequential(
             nn.Linear(width, mlp_width, bias=bias),
             nn.ReLU(),
             nn.Linear(mlp_width, width, bias=bias),
         )
-        self.mlp_norm = nn.LayerNorm(width) if norm == "post" else nn.Identity()
+        self.mlp_norm = LayerNorm(width) if norm == "post" else nn.Identity()
 
     def forward(self, x: Tensor, asking: Tensor) -> Tensor:
         """[n, t, D] -> [n, q, D], the new values of the q last tokens, `asking`."""
@@ -142,5 +157,6 @@ class Transformer(nn.Module):
             x = torch.stack([a, b, equals], dim=1) + self.positions
         last = len(self.blocks) - 1
         for k, block in enumerate(self.blocks):
-            x = block(x, asking=x[:, -1:] if k == last else x)
-        return self.readout(x[:, -1])
+            # Not x[:, -1:]: compiled, its gradient would fit one size of the training set only.
+            x = block(x, asking=x.unbind(1)[-1].unsqueeze(1) if k == last else x)
+        return self.readout(x.flatten(1))
