@@ -490,9 +490,10 @@ def test_a_run_that_cannot_start_fails_alone():
     ],
 )
 def test_a_given_beginning_that_does_not_fit_the_task_is_refused(given, words):
-    (name,) = given
+    ((name, value),) = given.items()
+    beginning: dict[str, Any] = {name: np.array(value)}
     with pytest.raises(InputError, match=f"given {name}: {words}"):
-        prepare(one_with(49, 29), Given(**{name: np.array(given[name])}))
+        prepare(one_with(49, 29), Given(**beginning))
 
 
 def one_with(examples: int, n_train: int) -> Run:

@@ -50,6 +50,7 @@ def test_a_worker_that_is_lost_while_the_job_makes_way_does_not_keep_it_from_bei
     planned: Plan, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     def loses_a_worker(pool: Pool, take: Callable[..., None]) -> None:
+        pool.kill()
         os.kill(os.getpid(), number)
         raise WorkerLost("workers did not end within 36 s")
 
@@ -73,6 +74,7 @@ def test_a_worker_that_is_lost_for_no_such_reason_fails_the_job(
     planned: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def loses_a_worker(pool: Pool, take: Callable[..., None]) -> None:
+        pool.kill()
         raise WorkerLost("a worker process ended with code -9")
 
     monkeypatch.setattr(Pool, "run", loses_a_worker)

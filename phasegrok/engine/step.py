@@ -163,7 +163,7 @@ def compiling(shapes: int) -> Iterator[None]:
     """
     most = shapes + _SPARE_COMPILATIONS
     limits = {"recompile_limit": most, "accumulated_recompile_limit": max(most, 256)}
-    dynamo = torch._dynamo
+    dynamo: Any = torch._dynamo
     with dynamo.config.patch(**limits, fail_on_recompile_limit_hit=True):
         try:
             yield

@@ -47,7 +47,7 @@ class LayerNorm(nn.LayerNorm):
     size of the training set only.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         if not torch.compiler.is_compiling():
             return super().forward(x)
         centred = x - x.mean(dim=-1, keepdim=True)
