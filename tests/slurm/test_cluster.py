@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -119,9 +120,18 @@ def test_with_accounting_sacct_knows_an_ended_job(
     )
 
 
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder for a cluster: the path of a socket may not be long."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 @OWN
-def test_after_a_stop_nothing_of_it_is_left_and_the_folder_serves_again(tmp_path: Path) -> None:
-    folder = tmp_path / "cluster"
+def test_after_a_stop_nothing_of_it_is_left_and_the_folder_serves_again(
+    short: Path, tmp_path: Path
+) -> None:
+    folder = short / "cluster"
     for _ in range(2):
         with Cluster(folder) as cluster:
             submit(cluster, tmp_path, "sleep 60 & sleep 60")
@@ -131,15 +141,15 @@ def test_after_a_stop_nothing_of_it_is_left_and_the_folder_serves_again(tmp_path
 
 
 @OWN
-def test_a_start_that_fails_says_why_and_leaves_nothing(tmp_path: Path) -> None:
-    cluster = Cluster(tmp_path / "c", settings={"SelectType": "select/of_nothing"})
+def test_a_start_that_fails_says_why_and_leaves_nothing(short: Path) -> None:
+    cluster = Cluster(short / "c", settings={"SelectType": "select/of_nothing"})
     with pytest.raises(RuntimeError, match="of_nothing"):
         cluster.start()
     assert processes(cluster.folder) == []
 
 
 @OWN
-def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "slurm.conf").write_text("ClusterName=production")
+def test_a_folder_with_something_else_in_it_is_left_alone(short: Path) -> None:
+    (short / "slurm.conf").write_text("ClusterName=production")
     with pytest.raises(RuntimeError, match="holds something else"):
-        Cluster(tmp_path).start()
+        Cluster(short).start()

@@ -59,7 +59,10 @@ class Struck:
         (self.job,) = self.sweep.job_ids()
 
     def strikes(self) -> Attempt:
-        self.sweep.until(lambda: self.attempts and self._has_told(self.newest), "a heartbeat")
+        self.sweep.until(
+            lambda: self.attempts and self.checkpoint.exists() and self._has_told(self.newest),
+            "a heartbeat after runs have ended and a checkpoint was written",
+        )
         now = self.newest
         self.rate = now.run_steps / (time.time() - now.age - now.began)
         self.runs_in_flight = self.sweep.in_flight()
@@ -69,7 +72,7 @@ class Struck:
 
     @staticmethod
     def _has_told(attempt: Attempt) -> bool:
-        return bool(attempt.run_steps) and attempt.age < 0.5
+        return 0 < attempt.runs < attempt.of and attempt.age < 0.5
 
     @property
     def attempts(self) -> list[Attempt]:

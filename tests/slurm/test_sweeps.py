@@ -148,7 +148,7 @@ class Net(nn.Module):
     [
         ("launch.partition=nowhere", "launch.partition = nowhere: SLURM refused the job"),
         ("launch.gpus_per_node=3", "launch.gpus_per_node = 3: SLURM refused the job"),
-        ("launch.mem_gb=99999", "launch.mem_gb = 99999.0: SLURM refused the job"),
+        ("launch.mem_gb=99999", "launch.mem_gb = 99999: SLURM refused the job"),
         ("launch.timeout_mins=5", "launch.timeout_mins"),
         ("launch.partition=short", "launch.timeout_min = 60: short takes jobs of at most 1 min"),
         ("launch.device=cuda", "launch.device = cuda: needs launch.gpus_per_node >= 1"),
