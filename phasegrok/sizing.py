@@ -54,7 +54,7 @@ def device_of(config: Config) -> str:
         return asked
     if on_nodes(config):
         return "cuda" if launch["gpus_per_node"] else "cpu"
-    return "cuda" if _devices() and visible_gpus() else "cpu"
+    return "cuda" if visible_gpus() else "cpu"
 
 
 def on_nodes(config: Config) -> bool:
@@ -167,16 +167,21 @@ def runs_per_pack(config: Config, seconds: float) -> int:
 
 
 def workers(config: Config) -> int:
-    """Worker processes: of a local launch one per GPU or core unless told, never two on a GPU; of
-    SLURM jobs as many as may run at a time."""
+    """Worker processes: of a local launch one per GPU, or for as many cores as it has threads,
+    unless told, never two on a GPU; of SLURM jobs as many as may run at a time."""
     launch = config["launch"]
     if on_nodes(config):
         return launch["array_parallelism"] * packs_at_a_time(config)
     asked = launch.get("workers", 1)
-    gpus = len(visible_gpus()) if device_of(config) == "cuda" else 0
+    usable = len(gpus(config)) if device_of(config) == "cuda" else 0
     if asked == "auto":
-        return gpus or max(len(os.sched_getaffinity(0)), 1)
-    return min(asked, gpus) if gpus else asked
+        return usable or max(len(os.sched_getaffinity(0)) // threads(config), 1)
+    return min(asked, usable) if usable else asked
+
+
+def threads(config: Config) -> int:
+    """Threads of a worker; with more than one, sums are taken in another order."""
+    return config["launch"].get("threads", 1)
 
 
 def packs_at_a_time(config: Config) -> int:
@@ -185,10 +190,16 @@ def packs_at_a_time(config: Config) -> int:
     return launch["gpus_per_node"] if device_of(config) == "cuda" else launch["cpus_per_task"]
 
 
+def gpus(config: Config) -> list[str]:
+    """The GPUs to train on, as CUDA_VISIBLE_DEVICES names them: `launch.devices`, else all."""
+    chosen = config["launch"].get("devices")
+    return visible_gpus() if chosen is None else [str(each) for each in chosen]
+
+
 def visible_gpus() -> list[str]:
-    """The GPUs a user may use: those of CUDA_VISIBLE_DEVICES, else all that the driver lists."""
+    """The GPUs a user may use: of those that the driver lists CUDA_VISIBLE_DEVICES's, else all."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if named is not None:
+    if named is not None and _devices():
         names = [name.strip() for name in named.split(",")]
         # As CUDA reads it: what is no device ends the list.
         return list(takewhile(lambda name: name not in ("", "-1", "NoDevFiles"), names))

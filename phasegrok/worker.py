@@ -130,7 +130,7 @@ def run_packs(store: Store, pack_ids: Callable[[], str | None], emit: Emit,
               stopping: Callable[[], bool]) -> None:  # fmt: skip
     """Train packs until there is no next one or a stop is asked for."""
     peak = None
-    with cpu_numerics():
+    with cpu_numerics(sizing.threads(store.planned_config())):
         while not stopping():
             pack_id = pack_ids()
             if pack_id is None:

@@ -201,6 +201,20 @@ def test_what_a_users_module_prints_does_not_disturb_the_sweep(tmp_path: Path) -
     assert answer.returncode == 0, answer.stderr
 
 
+def test_a_worker_has_as_many_threads_as_it_is_given(tmp_path: Path) -> None:
+    note = "        open('threads.txt', 'a').write(f'{torch.get_num_threads()} ')\n"
+    noting = BROKEN.format(seed=-1).replace("        self.table", f"{note}        self.table")
+    (tmp_path / "noting.py").write_text(noting)
+    own = ("model=own", "model.name=noting:Moody", "model.width=null", "sweep.x.values=[0.5]")
+    for threads in (1, 2):
+        answer = command(
+            *SHORT, *own, f"launch.threads={threads}", f"out=with{threads}/answer", cwd=tmp_path
+        )
+        assert answer.returncode == 0, answer.stderr
+        assert str(threads) in (tmp_path / "threads.txt").read_text().split()
+    assert set((tmp_path / "threads.txt").read_text().split()) == {"1", "2"}
+
+
 def test_two_drivers_that_start_at_once_share_the_work(tmp_path: Path) -> None:
     """No row lost, at most one pack trained by both, and each sees the whole sweep at its end."""
     alone, out = tmp_path / "alone" / "quick", tmp_path / "quick"

@@ -106,6 +106,11 @@ class Here(Launch):
     """On this machine: inline or local."""
 
     workers: Literal["auto"] | Count = Field(description=AUTO_OR_COUNT)
+    # Defaults for directories planned before there were these keys.
+    threads: int = Field(1, ge=1, description="a whole number >= 1")
+    devices: Annotated[list[int | str], Field(min_length=1), AfterValidator(_different)] | None = (
+        Field(None, description="null (all) or a list of different GPUs, like [0, 2]")
+    )
 
 
 class Slurm(Launch):

@@ -210,6 +210,11 @@ _OF_SBATCH = {
 
 def _launch_faults(launch: Mapping[str, Any]) -> Iterator[str]:
     if launch["name"] != "slurm":
+        if launch["device"] == "cpu" and launch.get("devices"):
+            yield (
+                f"launch.devices = {shown(launch['devices'])}: names GPUs, but launch.device = cpu "
+                "uses none; leave out one of the two"
+            )
         return
     if launch["device"] == "cuda" and not launch["gpus_per_node"]:
         yield "launch.device = cuda: needs launch.gpus_per_node >= 1; it is 0, for CPU jobs"

@@ -14,18 +14,21 @@ KEPT = {M_MMAP_THRESHOLD: 32 << 20, M_TOP_PAD: 64 << 20, M_TRIM_THRESHOLD: 2**31
 
 
 class cpu_numerics:
-    """One thread and flushed denormals while training, and the caller's settings afterwards; how
-    memory is kept stays as it is set here.
+    """A set number of threads and flushed denormals while training, and the caller's settings
+    afterwards; how memory is kept stays as it is set here.
 
-    One thread makes a run's bits independent of the machine's load and core count; weights that
-    decay towards zero would otherwise spend most of the time in denormal arithmetic.
+    A number that is set makes a run's bits independent of the machine's load and core count;
+    weights that decay towards zero would otherwise spend most of the time in denormal arithmetic.
     """
+
+    def __init__(self, threads: int = 1):
+        self._wanted = threads
 
     def __enter__(self) -> None:
         self._threads = torch.get_num_threads()
         tiny = torch.tensor(1e-310, dtype=torch.float64)
         self._flushed = bool(tiny * 1.0 == 0)
-        torch.set_num_threads(1)
+        torch.set_num_threads(self._wanted)
         torch.set_flush_denormal(True)
         keep_freed_memory()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import sys
@@ -11,13 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from phasegrok import phases
+from phasegrok import phases, sizing
 from phasegrok.answers import Asked, answered_ids
-from phasegrok.errors import FAILED, INTERRUPTED, OK
+from phasegrok.errors import FAILED, INTERRUPTED, OK, InputError
 from phasegrok.launch.local import Pool, WorkerLost
 from phasegrok.plan import Plan
 from phasegrok.progress import Progress
-from phasegrok.sizing import device_of, visible_gpus, workers
 from phasegrok.store import Store, load
 
 Event = dict[str, Any]
@@ -79,6 +79,19 @@ def refuse(planned: Plan) -> None:
 
         refuse_hopeless(planned.config["launch"])
     refuse_replacing(planned)
+    if planned.packs:
+        _refuse_missing_gpus(planned)
+
+
+def _refuse_missing_gpus(planned: Plan) -> None:
+    there = sizing.visible_gpus()
+    missing = [gpu for gpu in sizing.gpus(planned.config) if gpu not in there]
+    if missing:
+        found = f"are {', '.join(there)}" if there else "are none"
+        raise InputError(
+            f"launch.devices: no GPU {', '.join(missing)} for this process; there {found} "
+            "(nvidia-smi lists a machine's GPUs, CUDA_VISIBLE_DEVICES narrows them)"
+        )
 
 
 def unanswered(planned: Plan) -> int:
@@ -107,6 +120,8 @@ def _inline(planned: Plan, progress: Progress, interrupted: Interrupt) -> None:
     """All packs in this process, for debugging."""
     from phasegrok.worker import run_packs
 
+    if planned.config["launch"].get("devices"):
+        os.environ["CUDA_VISIBLE_DEVICES"] = sizing.gpus(planned.config)[0]
     ids = iter([pack.pack_id for pack in planned.packs])
     run_packs(
         planned.store, lambda: next(ids, None), _progress_only(progress.take), interrupted.is_set
@@ -115,9 +130,10 @@ def _inline(planned: Plan, progress: Progress, interrupted: Interrupt) -> None:
 
 def _local(planned: Plan, progress: Progress, interrupted: Interrupt) -> None:
     """A pool of worker processes."""
-    gpus = visible_gpus() if device_of(planned.config) == "cuda" else []
-    count = workers(planned.config)
-    pool = Pool(planned.store, [pack.pack_id for pack in planned.packs], count, gpus)
+    config = planned.config
+    gpus = sizing.gpus(config) if sizing.device_of(config) == "cuda" else []
+    packs = [pack.pack_id for pack in planned.packs]
+    pool = Pool(planned.store, packs, sizing.workers(config), gpus, threads=sizing.threads(config))
     interrupted.then = pool.stop
     if interrupted.is_set():
         pool.stop()

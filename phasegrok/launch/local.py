@@ -1,8 +1,8 @@
 """A bounded pool of worker processes on this machine.
 
-Workers are subprocesses of `python -m phasegrok.worker`, each with one thread on a CPU, or one
-per GPU. Each holds a pipe from the driver as its standard input: when the driver ends, however it
-ends, the pipe closes and the worker stops by itself.
+Workers are subprocesses of `python -m phasegrok.worker`, one for each GPU or each with a set number
+of threads. Each holds a pipe from the driver as its standard input: when the driver ends, however
+it ends, the pipe closes and the worker stops by itself.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class Pool:
     Args:
         gpus: names of the GPUs as CUDA_VISIBLE_DEVICES has them, one for each worker; empty for
             the CPU.
+        threads: of each worker.
         patient: wait for packs that the workers of another driver train.
         stop_s: how long workers may take to finish their step and write, once asked to stop.
     """
@@ -53,6 +54,7 @@ class Pool:
         workers: int,
         gpus: Sequence[str] = (),
         *,
+        threads: int = 1,
         patient: bool = True,
         stop_s: float = STOP_S,
     ):
@@ -65,6 +67,7 @@ class Pool:
         self._elsewhere: list[str] = []
         self._idle: list[int] = []
         self._asked_at = time.monotonic()
+        self._threads = str(threads)
         self._patient = patient
         self._stop_s = stop_s
         self._logs = store.logs
@@ -121,7 +124,8 @@ class Pool:
     # ------------------------------------------------------------------------------ one worker
 
     def _start(self, store: Store, number: int, gpus: Sequence[str]) -> subprocess.Popen[str]:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), self._threads)
+        environment = {**os.environ, **threads}
         if gpus:
             environment["CUDA_VISIBLE_DEVICES"] = gpus[number]
         with self._log(number).open("ab") as log:
