@@ -125,7 +125,7 @@ def _asked(
     picked = select(source.frame, source.config, keys, single)
     rule = _rule(options, source.config)
     runs, name = picked.runs, str(source.config["sweep"]["name"])
-    if rule != Rule.from_config(source.config["phase"]):
+    if rule != Rule.of_sweep(source.config):
         runs = runs.assign(phase=classify(runs, rule))
 
     def other(directory: str) -> Other:
@@ -183,11 +183,11 @@ def _rule(options: argparse.Namespace, config: Any) -> Rule:
         given.pop("val_accuracy", None)
     if given.get("budget", 1) < 1:
         raise InputError(f"--budget {given['budget']}: must be one step or more")
-    return replace(Rule.from_config(config["phase"]), **given)
+    return replace(Rule.of_sweep(config), **given)
 
 
 def _other(directory: str, options: argparse.Namespace, rule: Rule, mine: str) -> Other:
-    """The sweep to compare with, under the same rule and with the same keys fixed."""
+    """The sweep to compare with, under the same rule in its budget, with the same keys fixed."""
     from phasegrok.diagram import data_hash
     from phasegrok.diagram.kinds import Other
     from phasegrok.frames.selection import select
@@ -196,6 +196,7 @@ def _other(directory: str, options: argparse.Namespace, rule: Rule, mine: str) -
 
     source = open_source(Path(directory))
     picked = select(source.frame, source.config, _keys(options), _single(_at(options.at)))
+    rule = replace(rule, budget=options.budget or source.config["train"]["steps"])
     runs = picked.runs.assign(phase=classify(picked.runs, rule))
     name = str(source.config["sweep"]["name"])
     if name == mine:  # another answer to the same question

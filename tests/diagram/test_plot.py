@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +14,8 @@ from phasegrok import diagram
 from phasegrok.__main__ import main
 from phasegrok.diagram.kinds import KINDS
 from tests.diagram.cases import LR, SCALES, X, Y, config_of, frame_of, stored
+
+ROOT = Path(__file__).parents[2]
 
 # What a kind cannot do without on the little sweep.
 NEEDS = {
@@ -68,6 +72,33 @@ def test_the_default_is_the_figure_of_the_sweep_itself(sweep: Path, tmp_path: Pa
     assert sorted(p.name for p in plain.iterdir()) == sorted(p.name for p in same.iterdir())
     for path in plain.iterdir():
         assert path.read_bytes() == (same / path.name).read_bytes()
+
+
+def described(path: Path) -> str:
+    with Image.open(path) as image:
+        return image.info["Description"]
+
+
+def test_runs_cut_off_before_the_sweeps_budget_grew_are_undecided_in_every_figure(
+    tmp_path: Path,
+) -> None:
+    short = (frame := frame_of(config_of()))["phase"].eq("memorization")
+    cut_off = {"steps": 1000, "budget": 1000, "phase": "undecided"}
+    for name, value in cut_off.items():
+        frame[name] = frame[name].mask(short, value)
+    folder = stored(config_of(), tmp_path / "little", frame)
+    out = ["--out", str(tmp_path), "--format", "png"]
+    for options in ([], ["--gap", "200"]):
+        assert plot(folder, *options, *out) == 0
+        name = "phase.png" if options else "phase_diagram.png"
+        assert "3 comprehension, 3 grokking, 3 confusion, 3 undecided" in described(tmp_path / name)
+    assert plot(folder, "--kind", "gap", *out) == 0
+    assert "gap 2.5 % of the budget: 0 % of 9 cells changed" in described(tmp_path / "gap.png")
+    assert plot(folder, "--kind", "difference", "--against", str(folder), *out) == 0
+    assert "9 of 9 cells are equal" in described(tmp_path / "difference.png")
+    script = [sys.executable, ROOT / "analysis" / "phase_diagram.py", folder, tmp_path / "again"]
+    subprocess.run(script, capture_output=True, check=True)
+    assert "3 undecided" in described(tmp_path / "again" / "phase_diagram.png")
 
 
 def test_the_same_command_gives_the_same_bytes_in_every_format(sweep: Path, tmp_path: Path) -> None:
