@@ -212,10 +212,10 @@ def _write(
     from phasegrok.frames.words import caption, rule_text
 
     data = diagram.data_hash(picked.runs) + picture.data
-    shown = {"shows": picture.shows, "at": picked.fixed, "rule": asked.rule}
-    figure = diagram.lay_out(
-        picture, caption(picked.runs, source.config, data, **shown), options.width
-    )
+    rule = rule_text(asked.rule, asked.steps) if picture.rule is None else picture.rule
+    shown = {"shows": picture.shows, "at": picked.fixed, "rule": rule, "judged": asked.steps}
+    text = caption(picked.runs, source.config, data, **shown)
+    figure = diagram.lay_out(picture, text, options.width)
     command = _command(options, asked.name)
     plain = _command(options, "") == _command_alone("")
     title = "Phase diagram" if options.kind == "phase" else options.kind.replace("_", " ")
@@ -224,7 +224,7 @@ def _write(
         alt=picture.alt,
         sweep=asked.name,
         data_hash=data,
-        rule=rule_text(asked.rule, asked.rule.budget or asked.budget),
+        rule=rule,
         command=command,
         kind=options.kind,
     )

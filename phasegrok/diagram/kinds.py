@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
 from phasegrok.diagram import laws, lines, maps, values
+from phasegrok.diagram.asked import Asked as Asked
+from phasegrok.diagram.asked import Other as Other
 from phasegrok.diagram.dress import facet_text
 from phasegrok.diagram.layout import Picture
 from phasegrok.errors import InputError
@@ -25,6 +27,7 @@ from phasegrok.frames.probability import phase_probability
 from phasegrok.frames.rules import (
     Named,
     accuracy_rules,
+    accuracy_words,
     budget_rules,
     changes,
     gap_rules,
@@ -32,35 +35,7 @@ from phasegrok.frames.rules import (
 )
 from phasegrok.frames.selection import example_cells, matching
 from phasegrok.frames.steps import steps_map
-from phasegrok.phases import Rule
-
-
-@dataclass(frozen=True)
-class Other:
-    """Another sweep: its name, its runs with their phases, its axes, and the hash of its data."""
-
-    name: str
-    runs: pd.DataFrame
-    axes: Mapping[str, Axis]
-    data: str
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a figure is made of: the runs, with their phase under the rule, and what was chosen."""
-
-    name: str
-    runs: pd.DataFrame
-    axes: Mapping[str, Axis]
-    rule: Rule
-    budget: int
-    at: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    of: str | None = None
-    column: str | None = None
-    accuracy: float | None = None
-    against: Sequence[str] = ()
-    curves: Callable[[Sequence[str]], pd.DataFrame] | None = None
-    other: Callable[[str], Other] | None = None
+from phasegrok.frames.words import rule_text, steps_rule_text
 
 
 @dataclass(frozen=True)
@@ -101,20 +76,24 @@ def delay(asked: Asked) -> Picture:
 
 def _steps(asked: Asked, of: str, words: str) -> Picture:
     full = steps_map(asked.runs, asked.axes, of, asked.rule)
-    return values.steps_picture(full, asked.axes, words, "no seed fitted")
+    picture = values.steps_picture(full, asked.axes, words, "no seed fitted")
+    return replace(picture, rule=steps_rule_text(of, asked.rule, asked.steps))
 
 
 def value(asked: Asked) -> Picture:
     if asked.column is None:
         numbers = asked.runs.select_dtypes("number").columns
         raise InputError(f"--kind value needs --column NAME, one of {', '.join(numbers)}")
-    full = value_map(asked.runs, asked.axes, asked.column)
-    return values.value_picture(full, asked.axes, label(asked.column))
+    return _values(asked, asked.column, label(asked.column))
 
 
 def weight_norm(asked: Asked) -> Picture:
-    full = value_map(asked.runs, asked.axes, "weight_norm")
-    return values.value_picture(full, asked.axes, "weight norm at the last step")
+    return _values(asked, "weight_norm", "weight norm at the last step")
+
+
+def _values(asked: Asked, column: str, words: str) -> Picture:
+    full = value_map(asked.runs, asked.axes, column)
+    return replace(values.value_picture(full, asked.axes, words), rule="")
 
 
 # Lines through a map side by side where none is chosen.
@@ -195,22 +174,26 @@ def _of_cell(asked: Asked, cell: Mapping[Any, Any]) -> pd.DataFrame:
 
 
 def budget(asked: Asked) -> Picture:
-    return _sensitivity(asked, budget_rules(asked.rule, asked.rule.budget or asked.budget))
+    return _sensitivity(asked, budget_rules(asked.rule, asked.steps), "budget")
 
 
 def gap(asked: Asked) -> Picture:
-    return _sensitivity(asked, gap_rules(asked.rule))
+    return _sensitivity(asked, gap_rules(asked.rule), "gap")
 
 
 def accuracy(asked: Asked) -> Picture:
-    return _sensitivity(asked, accuracy_rules(asked.rule))
+    rules = accuracy_rules(asked.rule)
+    if asked.rule not in [rule for _, rule in rules]:
+        rules = [(accuracy_words(asked.rule), asked.rule), *rules]
+    return _sensitivity(asked, rules, "accuracy")
 
 
-def _sensitivity(asked: Asked, rules: Sequence[Named]) -> Picture:
+def _sensitivity(asked: Asked, rules: Sequence[Named], varied: str) -> Picture:
     own = [words for words, rule in rules if rule == asked.rule]
     reference = own[0] if own else rules[-1][0]
     full = sensitivity(asked.runs, asked.axes, rules)
-    return maps.sensitivity_picture(full, asked.axes, changes(full, reference), reference)
+    picture = maps.sensitivity_picture(full, asked.axes, changes(full, reference), reference)
+    return replace(picture, rule=rule_text(asked.rule, asked.steps, varied))
 
 
 def boundary(asked: Asked) -> Picture:
@@ -234,7 +217,8 @@ def efficiency(asked: Asked) -> Picture:
     by = [axis.key for axis in asked.axes.values() if axis.key != FRACTION]
     reached = 0.99 if asked.accuracy is None else asked.accuracy
     table = data_efficiency(asked.runs, reached, by, asked.rule.budget)
-    return laws.efficiency_picture(table, by, reached)
+    judged = steps_rule_text("val", replace(asked.rule, val_accuracy=reached), asked.steps)
+    return replace(laws.efficiency_picture(table, by, reached), rule=judged)
 
 
 _TIMED = {
@@ -250,7 +234,8 @@ def scaling_laws(asked: Asked) -> Picture:
     runs = scaling_runs(asked.runs, keys, of, asked.rule)
     fit = scaling(asked.runs, keys, of, asked.rule)
     law = {key: scaling_line(fit, key) for key in keys}
-    return laws.scaling_picture(runs, fit, law, _TIMED[of])
+    picture = laws.scaling_picture(runs, fit, law, _TIMED[of])
+    return replace(picture, rule=steps_rule_text(of, asked.rule, asked.steps))
 
 
 KINDS: dict[str, Kind] = {

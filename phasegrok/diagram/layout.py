@@ -38,6 +38,7 @@ class Picture:
         headings: what stands above panels; `heading_rows` of the rows of panels have some.
         shows: what the figure shows, as a clause or sentences of its caption.
         alt: the figure for a reader who cannot see it.
+        rule: what it is judged by, as sentences; None: phases, by the rule asked for; "": nothing.
         data: what follows the hash of the runs, if the figure is made of others too.
     """
 
@@ -51,6 +52,7 @@ class Picture:
     bars: int = 0
     headings: Sequence[str] = ()
     heading_rows: int = 1
+    rule: str | None = None
     data: str = ""
 
     @classmethod

@@ -69,10 +69,15 @@ def accuracy_rules(rule: Rule, accuracies: Sequence[float] = LADDER) -> list[Nam
     runs that were trained under it, and leaves the rest undecided; so is, under a higher accuracy
     than it was stopped at, a run that had not crossed it by then.
     """
-    return [
-        (f"accuracy ≥ {accuracy:g}", replace(rule, train_accuracy=accuracy, val_accuracy=accuracy))
-        for accuracy in accuracies
-    ]
+    rules = [replace(rule, train_accuracy=each, val_accuracy=each) for each in accuracies]
+    return [(accuracy_words(each), each) for each in rules]
+
+
+def accuracy_words(rule: Rule) -> str:
+    """The thresholds of a rule, as `accuracy_rules` calls them."""
+    if rule.train_accuracy == rule.val_accuracy:
+        return f"accuracy ≥ {rule.val_accuracy:g}"
+    return f"training accuracy ≥ {rule.train_accuracy:g}, validation ≥ {rule.val_accuracy:g}"
 
 
 def sensitivity(

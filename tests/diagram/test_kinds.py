@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,18 @@ def test_a_map_under_another_rule_is_headed_by_what_it_changes(
 ) -> None:
     figure = drawn(name, asked())
     assert [" ".join(ax.get_title().split()) for ax in panels(figure)] == titles
+
+
+@pytest.mark.parametrize(
+    ("rule", "first"),
+    [(Rule(0.99, 0.9, 0.05), "training accuracy ≥ 0.99, validation ≥ 0.9: reference"),
+     (Rule(0.85, 0.85, 0.05), "accuracy ≥ 0.85: reference"),
+     (Rule(0.9, 0.9, 0.05), "accuracy ≥ 0.5: 0 % changed")],
+)  # fmt: skip
+def test_the_reference_of_other_accuracies_is_the_rule_itself(rule: Rule, first: str) -> None:
+    question = replace(asked(), rule=rule)
+    heads = [" ".join(ax.get_title().split()) for ax in panels(drawn("accuracy", question))]
+    assert heads[0] == first and sum("reference" in head for head in heads) == 1
 
 
 @pytest.mark.parametrize("name", MAPS)

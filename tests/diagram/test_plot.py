@@ -25,6 +25,9 @@ NEEDS = {
     "efficiency": ["--val-accuracy", "0.9"],
 }
 
+# Kinds whose numbers no rule decides.
+RULELESS = ("value", "weight_norm")
+
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -54,7 +57,9 @@ def test_every_kind_is_drawn_from_a_directory_and_says_what_it_is(
     frame = diagram_frame(sweep)
     assert about["Data hash"].startswith(diagram.data_hash(frame))
     assert about["Kind"] == name and about["Sweep"] == "little" and about["Description"]
-    assert about["Rule"].startswith("First crossing") and about["Software"].startswith("phasegrok")
+    assert about.get("Rule", "").startswith("" if name in RULELESS else "First crossing")
+    assert ("Rule" in about) == (name not in RULELESS)
+    assert about["Software"].startswith("phasegrok")
     assert about["Command"].startswith("phasegrok plot little")
     assert name == "phase" or f"--kind {name}" in about["Command"]
 
@@ -118,6 +123,32 @@ def test_another_rule_axis_or_width_leaves_the_sweeps_own_figure_alone(
         with Image.open(tmp_path / "phase.png") as image:
             assert " ".join(options) in image.info["Command"]
             assert (image.size[0] == 2100) == (options == ["--width", "7"])
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        (["--kind", "efficiency", "--val-accuracy", "0.9", "--train-accuracy", "0.8"],
+         "First crossing: generalised at validation accuracy ≥ 0.9; what takes longer than 2000 "
+         "steps is censored."),
+        (["--kind", "train_steps", "--budget", "800"],
+         "First crossing: fitted at training accuracy ≥ 0.9; what takes longer than 800 steps is "
+         "censored."),
+        (["--kind", "scaling", "--of", "delay", "--against", X, Y],
+         "First crossing: fitted at training accuracy ≥ 0.9, generalised at validation accuracy "
+         "≥ 0.9; what takes longer than 2000 steps is censored."),
+        (["--kind", "gap"],
+         "First crossing: fitted at training accuracy ≥ 0.9, generalised at validation accuracy "
+         "≥ 0.9. Grokking: generalised the gap above each map or more after fitting. Memorization: "
+         "fitted, even if it collapsed later, and not generalised within 2000 steps (censored)."),
+    ],
+)  # fmt: skip
+def test_a_figure_says_no_more_of_the_rule_than_it_is_made_by(
+    options: list[str], rule: str, sweep: Path, tmp_path: Path
+) -> None:
+    assert plot(sweep, *options, "--out", str(tmp_path), "--format", "png") == 0
+    with Image.open(tmp_path / f"{options[1]}.png") as image:
+        assert image.info["Rule"] == rule
 
 
 def test_a_results_file_alone_is_enough(sweep: Path, tmp_path: Path) -> None:
