@@ -129,7 +129,7 @@ def _asked(
         runs = runs.assign(phase=classify(runs, rule))
 
     def other(directory: str) -> Other:
-        return _other(directory, options, rule, name)
+        return _other(directory, options, rule, source.config)
 
     asked = Asked(
         name=name,
@@ -186,11 +186,15 @@ def _rule(options: argparse.Namespace, config: Any) -> Rule:
     return replace(Rule.of_sweep(config), **given)
 
 
-def _other(directory: str, options: argparse.Namespace, rule: Rule, mine: str) -> Other:
-    """The sweep to compare with, under the same rule in its budget, with the same keys fixed."""
+def _other(directory: str, options: argparse.Namespace, rule: Rule, mine: Any) -> Other:
+    """The sweep to compare with that of the config `mine`, with the same keys fixed.
+
+    It is judged by the same rule, within its own budget.
+    """
     from phasegrok.diagram import data_hash
     from phasegrok.diagram.kinds import Other
     from phasegrok.frames.selection import select
+    from phasegrok.frames.words import apart_text
     from phasegrok.phases import classify
     from phasegrok.store.source import open_source
 
@@ -199,9 +203,10 @@ def _other(directory: str, options: argparse.Namespace, rule: Rule, mine: str) -
     rule = replace(rule, budget=options.budget or source.config["train"]["steps"])
     runs = picked.runs.assign(phase=classify(picked.runs, rule))
     name = str(source.config["sweep"]["name"])
-    if name == mine:  # another answer to the same question
+    if name == mine["sweep"]["name"]:  # another answer to the same question
         name = source.folder.resolve().name
-    return Other(name, runs, picked.axes, data_hash(picked.runs))
+    about = apart_text(runs, source.config, mine)
+    return Other(name, runs, picked.axes, data_hash(runs), rule, about)
 
 
 def _write(

@@ -13,12 +13,18 @@ from phasegrok.phases import Rule
 
 @dataclass(frozen=True)
 class Other:
-    """Another sweep: its name, its runs with their phases, its axes, and the hash of its data."""
+    """Another sweep: its name, its runs with their phase under the rule, the hash of its data.
+
+    Args:
+        about: what it has of its own, in words.
+    """
 
     name: str
     runs: pd.DataFrame
     axes: Mapping[str, Axis]
     data: str
+    rule: Rule
+    about: str
 
 
 @dataclass(frozen=True)

@@ -210,7 +210,13 @@ def differences(asked: Asked) -> Picture:
     full = difference(asked.runs, other.runs, axes)
     found = agreement(full).to_dict()
     names = (asked.name, other.name if other.name != asked.name else f"the other {other.name}")
-    return maps.difference_picture(full, axes, names, found, f" and {other.data}")
+    picture = maps.difference_picture(full, axes, names, found, f" and {other.data}")
+    judged, budget = rule_text(asked.rule, asked.steps), other.rule.budget or asked.steps
+    if budget != asked.steps:
+        gap = other.rule.gap_steps(budget)
+        judged += f" In the second: {gap:g} steps or more after fitting, within {budget} steps."
+    about = f"The second, {other.name}: {other.about}"
+    return replace(picture, shows=f"{picture.shows} {about}", rule=judged)
 
 
 def efficiency(asked: Asked) -> Picture:

@@ -125,6 +125,29 @@ def caption(
     return " ".join(sentence for sentence in sentences if sentence)
 
 
+def apart_text(frame: pd.DataFrame, config: Config, first: Config) -> str:
+    """What a second sweep has of its own beside a first one: budget, runs, other settings.
+
+    Args:
+        frame: its runs drawn; config: its composed config; first: that of the other one.
+    """
+    mine, theirs = _settings(config), _settings(first)
+    swept = {axis["param"] for of in (config, first) for axis in cells.axes(of["sweep"]).values()}
+    apart = [
+        f"{_short(key)} = {value_text(value, key)}"
+        for key, value in mine.items()
+        if key not in swept and theirs.get(key) != value
+    ]
+    runs = f"budget {config['train']['steps']} steps, {len(frame)} runs of {_seeds(frame)}"
+    return f"{runs}, {', '.join(apart) or 'all else as in the first'}"
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    """All that makes a run, by dotted key, but its seed and what is not in its id."""
+    made = {**cells.run_config(config), "split_seed": config.get("split_seed")}
+    return {key: value for key, value in cells.leaves(made) if key not in cells.NOT_IN_ID}
+
+
 def rule_text(rule: Rule, budget: int, varied: str = "") -> str:
     """The phase rule in words; says that it is first crossing and that memorization is censored.
 
@@ -147,7 +170,7 @@ def steps_rule_text(of: str, rule: Rule, budget: int) -> str:
     """By which rule steps are counted, those `of` "train", "val", or "delay" between them."""
     sides = ("train", "val") if of == "delay" else (of,)
     crossed = ", ".join(_crossed(side, rule) for side in sides)
-    return f"First crossing: {crossed}; what takes longer than {budget} steps is censored."
+    return f"First crossing: {crossed}; what comes later than step {budget} is censored."
 
 
 def _crossed(side: str, rule: Rule) -> str:
@@ -238,15 +261,18 @@ def _paired(sweep: Config) -> list[str]:
 
 
 def _runs(frame: pd.DataFrame, shows: str = "") -> str:
-    seeds = sorted({int(seed) for seed in frame["seed"].tolist()})
     failed = frame["status"].tolist().count("failed") if "status" in frame else 0
     count = f"{len(frame)} runs" + (f" ({failed} failed)" if failed else "")
-    lone = len(seeds) == 1
-    of = f"seed {seeds[0]}" if lone else f"seeds {_ranges(seeds)}"
+    of = _seeds(frame)
     if shows:
         return f"{count} of {of}; {shows}"
-    shown = of if lone else f"the majority of {of}"
+    shown = f"the majority of {of}" if of.startswith("seeds") else of
     return f"{count}; cells (counted in the legend) show {shown}"
+
+
+def _seeds(frame: pd.DataFrame) -> str:
+    seeds = sorted({int(seed) for seed in frame["seed"].tolist()})
+    return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {_ranges(seeds)}"
 
 
 def _ranges(numbers: Sequence[int]) -> str:

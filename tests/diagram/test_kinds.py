@@ -160,9 +160,11 @@ def test_a_sweep_is_compared_with_another_on_their_common_cells() -> None:
 
     mine = asked(against=["theirs"])
     theirs = mine.runs.assign(phase=mine.runs["phase"].mask(mine.runs[X] == 0.3, "confusion"))
+    theirs["phase"] = theirs["phase"].mask(theirs[X] == 0.9, "undecided")
 
     def other(directory: str) -> Other:
-        return Other(directory, theirs, mine.axes, "fedcba987654")
+        rule = replace(mine.rule, budget=4000)
+        return Other(directory, theirs, mine.axes, "fedcba987654", rule, "what it has of its own")
 
     question = asked(against=["theirs"], other=other)
     picture = kind("difference").picture(question)
@@ -171,7 +173,10 @@ def test_a_sweep_is_compared_with_another_on_their_common_cells() -> None:
     figure = lay_out(picture, "Words.")
     titles = [ax.get_title() for ax in panels(figure)]
     assert titles == ["little", "theirs", "where they differ"]
-    assert any(text.startswith("different (") for text in legend(figure))
+    assert legend(figure)[-3:] == ["same (5)", "different (3)", "not compared (4)"]
+    assert picture.shows.endswith("The second, theirs: what it has of its own")
+    assert "within 2000 steps (censored). In the second: 200 steps or more" in str(picture.rule)
+    assert str(picture.rule).endswith("after fitting, within 4000 steps.")
 
 
 def test_every_kind_has_a_line_that_says_what_it_is() -> None:

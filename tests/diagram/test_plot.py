@@ -129,14 +129,14 @@ def test_another_rule_axis_or_width_leaves_the_sweeps_own_figure_alone(
     ("options", "rule"),
     [
         (["--kind", "efficiency", "--val-accuracy", "0.9", "--train-accuracy", "0.8"],
-         "First crossing: generalised at validation accuracy ≥ 0.9; what takes longer than 2000 "
-         "steps is censored."),
+         "First crossing: generalised at validation accuracy ≥ 0.9; what comes later than step "
+         "2000 is censored."),
         (["--kind", "train_steps", "--budget", "800"],
-         "First crossing: fitted at training accuracy ≥ 0.9; what takes longer than 800 steps is "
+         "First crossing: fitted at training accuracy ≥ 0.9; what comes later than step 800 is "
          "censored."),
         (["--kind", "scaling", "--of", "delay", "--against", X, Y],
          "First crossing: fitted at training accuracy ≥ 0.9, generalised at validation accuracy "
-         "≥ 0.9; what takes longer than 2000 steps is censored."),
+         "≥ 0.9; what comes later than step 2000 is censored."),
         (["--kind", "gap"],
          "First crossing: fitted at training accuracy ≥ 0.9, generalised at validation accuracy "
          "≥ 0.9. Grokking: generalised the gap above each map or more after fitting. Memorization: "
