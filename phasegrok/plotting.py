@@ -14,6 +14,8 @@ from phasegrok.errors import OK, InputError
 from phasegrok.phases import Rule
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from phasegrok.diagram.kinds import Asked, Other
     from phasegrok.frames.selection import Selection
     from phasegrok.store.source import Source
@@ -191,7 +193,6 @@ def _other(directory: str, options: argparse.Namespace, rule: Rule, mine: Any) -
 
     It is judged by the same rule, within its own budget.
     """
-    from phasegrok.diagram import data_hash
     from phasegrok.diagram.kinds import Other
     from phasegrok.frames.selection import select
     from phasegrok.frames.words import apart_text
@@ -205,8 +206,11 @@ def _other(directory: str, options: argparse.Namespace, rule: Rule, mine: Any) -
     name = str(source.config["sweep"]["name"])
     if name == mine["sweep"]["name"]:  # another answer to the same question
         name = source.folder.resolve().name
-    about = apart_text(runs, source.config, mine)
-    return Other(name, runs, picked.axes, data_hash(runs), rule, about)
+
+    def about(drawn: pd.DataFrame) -> str:
+        return apart_text(drawn, source.config, mine)
+
+    return Other(name, runs, picked.axes, rule, about)
 
 
 def _write(
@@ -216,10 +220,11 @@ def _write(
     from phasegrok import diagram
     from phasegrok.frames.words import caption, rule_text
 
-    data = diagram.data_hash(picked.runs) + picture.data
+    runs = asked.runs if picture.runs is None else picture.runs
+    data = diagram.data_hash(runs, picture.reads) + picture.data
     rule = rule_text(asked.rule, asked.steps) if picture.rule is None else picture.rule
     shown = {"shows": picture.shows, "at": picked.fixed, "rule": rule, "judged": asked.steps}
-    text = caption(picked.runs, source.config, data, **shown)
+    text = caption(runs, source.config, data, **shown)
     figure = diagram.lay_out(picture, text, options.width)
     command = _command(options, asked.name)
     plain = _command(options, "") == _command_alone("")

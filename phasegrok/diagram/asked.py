@@ -13,18 +13,17 @@ from phasegrok.phases import Rule
 
 @dataclass(frozen=True)
 class Other:
-    """Another sweep: its name, its runs with their phase under the rule, the hash of its data.
+    """Another sweep: its name, its runs with their phase under the rule, its axes.
 
     Args:
-        about: what it has of its own, in words.
+        about: of its runs drawn, what it has of its own, in words.
     """
 
     name: str
     runs: pd.DataFrame
     axes: Mapping[str, Axis]
-    data: str
     rule: Rule
-    about: str
+    about: Callable[[pd.DataFrame], str]
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from phasegrok.diagram import laws, lines, maps, values
 from phasegrok.diagram.asked import Asked as Asked
 from phasegrok.diagram.asked import Other as Other
 from phasegrok.diagram.dress import facet_text
+from phasegrok.diagram.files import data_hash
 from phasegrok.diagram.layout import Picture
 from phasegrok.errors import InputError
 from phasegrok.frames import Axis, label, phase_map, value_text
@@ -22,6 +23,7 @@ from phasegrok.frames.curves import curve_table
 from phasegrok.frames.cuts import cut
 from phasegrok.frames.efficiency import FRACTION, data_efficiency
 from phasegrok.frames.observable import value_map
+from phasegrok.frames.places import placed
 from phasegrok.frames.power_laws import scaling, scaling_line, scaling_runs
 from phasegrok.frames.probability import phase_probability
 from phasegrok.frames.rules import (
@@ -35,6 +37,7 @@ from phasegrok.frames.rules import (
 )
 from phasegrok.frames.selection import example_cells, matching
 from phasegrok.frames.steps import steps_map
+from phasegrok.frames.values import plain
 from phasegrok.frames.words import rule_text, steps_rule_text
 
 
@@ -45,6 +48,10 @@ class Kind:
     summary: str
     picture: Callable[[Asked], Picture]
     takes: tuple[str, ...] = ()
+
+
+# What steps are read from, under thresholds other than those of the runs.
+_LADDERS = ("train_steps", "val_steps")
 
 
 def phase(asked: Asked) -> Picture:
@@ -77,7 +84,7 @@ def delay(asked: Asked) -> Picture:
 def _steps(asked: Asked, of: str, words: str) -> Picture:
     full = steps_map(asked.runs, asked.axes, of, asked.rule)
     picture = values.steps_picture(full, asked.axes, words, "no seed fitted")
-    return replace(picture, rule=steps_rule_text(of, asked.rule, asked.steps))
+    return replace(picture, rule=steps_rule_text(of, asked.rule, asked.steps), reads=_LADDERS)
 
 
 def value(asked: Asked) -> Picture:
@@ -93,7 +100,7 @@ def weight_norm(asked: Asked) -> Picture:
 
 def _values(asked: Asked, column: str, words: str) -> Picture:
     full = value_map(asked.runs, asked.axes, column)
-    return replace(values.value_picture(full, asked.axes, words), rule="")
+    return replace(values.value_picture(full, asked.axes, words), rule="", reads=[column])
 
 
 # Lines through a map side by side where none is chosen.
@@ -120,7 +127,8 @@ def cuts(asked: Asked) -> Picture:
     found = {
         head: cut(asked.runs, asked.axes, along, at, asked.rule) for head, at in lines_at.items()
     }
-    return lines.cuts_picture(found, asked.axes[along], along)
+    runs = pd.concat([_at_values(asked, at) for at in lines_at.values()])
+    return replace(lines.cuts_picture(found, asked.axes[along], along), runs=runs, reads=_LADDERS)
 
 
 def _chosen(asked: Asked) -> dict[str, list[Any]]:
@@ -153,23 +161,26 @@ def curves(asked: Asked) -> Picture:
         raise InputError("none of these cells shows a phase: choose one by --at KEY=VALUE")
     runs = {
         f"{cell['shown']}: " + ", ".join(_at(axis, axis.values[cell[f"{name}.at"]])
-                  for name, axis in asked.axes.items()): _of_cell(asked, cell)
+                  for name, axis in asked.axes.items()): _at_values(asked, cell)
         for cell in cells.to_dict("records")
     }  # fmt: skip
     stored = asked.curves([run_id for part in runs.values() for run_id in part["run_id"]])
     if stored.empty or "curve.step" not in stored:
         raise InputError(f"the results of {asked.name} hold no curves of these cells")
     told = stored.set_index("run_id")
-    chosen_curves = {
-        head: curve_table(part.join(told, on="run_id"), asked.axes) for head, part in runs.items()
-    }
-    return lines.curves_picture(chosen_curves, asked.rule)
+    runs = {head: part.join(told, on="run_id") for head, part in runs.items()}
+    chosen_curves = {head: curve_table(part, asked.axes) for head, part in runs.items()}
+    picture = lines.curves_picture(chosen_curves, asked.rule)
+    return replace(picture, runs=pd.concat(runs.values()), reads=list(told))
 
 
-def _of_cell(asked: Asked, cell: Mapping[Any, Any]) -> pd.DataFrame:
+def _at_values(asked: Asked, values: Mapping[Any, Any]) -> pd.DataFrame:
+    """The runs at these values of axes, by dotted key."""
     inside = pd.Series(True, asked.runs.index)
-    for name, axis in asked.axes.items():
-        inside &= axis.positions(asked.runs.loc[:, axis.key]) == cell[f"{name}.at"]
+    for axis in asked.axes.values():
+        if axis.key in values:
+            place = axis.values.index(plain(values[axis.key]))
+            inside &= axis.positions(asked.runs.loc[:, axis.key]) == place
     return asked.runs.loc[inside]
 
 
@@ -193,7 +204,7 @@ def _sensitivity(asked: Asked, rules: Sequence[Named], varied: str) -> Picture:
     reference = own[0] if own else rules[-1][0]
     full = sensitivity(asked.runs, asked.axes, rules)
     picture = maps.sensitivity_picture(full, asked.axes, changes(full, reference), reference)
-    return replace(picture, rule=rule_text(asked.rule, asked.steps, varied))
+    return replace(picture, rule=rule_text(asked.rule, asked.steps, varied), reads=_LADDERS)
 
 
 def boundary(asked: Asked) -> Picture:
@@ -207,16 +218,17 @@ def differences(asked: Asked) -> Picture:
     assert asked.other is not None
     other = asked.other(asked.against[0])
     axes = common_axes(asked.axes, other.axes)
-    full = difference(asked.runs, other.runs, axes)
+    mine, theirs = placed(asked.runs, axes), placed(other.runs, axes)
+    full = difference(mine, theirs, axes)
     found = agreement(full).to_dict()
     names = (asked.name, other.name if other.name != asked.name else f"the other {other.name}")
-    picture = maps.difference_picture(full, axes, names, found, f" and {other.data}")
+    picture = maps.difference_picture(full, axes, names, found, f" and {data_hash(theirs)}")
     judged, budget = rule_text(asked.rule, asked.steps), other.rule.budget or asked.steps
     if budget != asked.steps:
         gap = other.rule.gap_steps(budget)
         judged += f" In the second: {gap:g} steps or more after fitting, within {budget} steps."
-    about = f"The second, {other.name}: {other.about}"
-    return replace(picture, shows=f"{picture.shows} {about}", rule=judged)
+    about = f"The second, {other.name}: {other.about(theirs)}"
+    return replace(picture, shows=f"{picture.shows} {about}", rule=judged, runs=mine)
 
 
 def efficiency(asked: Asked) -> Picture:
@@ -224,7 +236,7 @@ def efficiency(asked: Asked) -> Picture:
     reached = 0.99 if asked.accuracy is None else asked.accuracy
     table = data_efficiency(asked.runs, reached, by, asked.rule.budget)
     judged = steps_rule_text("val", replace(asked.rule, val_accuracy=reached), asked.steps)
-    return replace(laws.efficiency_picture(table, by, reached), rule=judged)
+    return replace(laws.efficiency_picture(table, by, reached), rule=judged, reads=_LADDERS)
 
 
 _TIMED = {
@@ -241,7 +253,7 @@ def scaling_laws(asked: Asked) -> Picture:
     fit = scaling(asked.runs, keys, of, asked.rule)
     law = {key: scaling_line(fit, key) for key in keys}
     picture = laws.scaling_picture(runs, fit, law, _TIMED[of])
-    return replace(picture, rule=steps_rule_text(of, asked.rule, asked.steps))
+    return replace(picture, rule=steps_rule_text(of, asked.rule, asked.steps), reads=_LADDERS)
 
 
 KINDS: dict[str, Kind] = {

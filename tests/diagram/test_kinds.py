@@ -14,10 +14,10 @@ from matplotlib.collections import PolyCollection, QuadMesh
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from phasegrok.diagram import lay_out
+from phasegrok.diagram import data_hash, lay_out
 from phasegrok.diagram.kinds import KINDS, Asked, described, kind
 from phasegrok.errors import InputError
-from phasegrok.frames import axis_cells, planned_axes
+from phasegrok.frames import Axis, axis_cells, planned_axes
 from phasegrok.phases import Rule
 from tests.diagram.cases import LR, SCALES, ZERO, X, Y, check_layout, config_of, frame_of, only
 
@@ -164,19 +164,38 @@ def test_a_sweep_is_compared_with_another_on_their_common_cells() -> None:
 
     def other(directory: str) -> Other:
         rule = replace(mine.rule, budget=4000)
-        return Other(directory, theirs, mine.axes, "fedcba987654", rule, "what it has of its own")
+        return Other(directory, theirs, mine.axes, rule, lambda runs: f"{len(runs)} runs")
 
     question = asked(against=["theirs"], other=other)
     picture = kind("difference").picture(question)
     assert "cells are equal" in picture.shows and "Cohen's κ" in picture.shows
-    assert picture.data == " and fedcba987654"
+    assert picture.data == f" and {data_hash(theirs)}" != f" and {data_hash(mine.runs)}"
     figure = lay_out(picture, "Words.")
     titles = [ax.get_title() for ax in panels(figure)]
     assert titles == ["little", "theirs", "where they differ"]
     assert legend(figure)[-3:] == ["same (5)", "different (3)", "not compared (4)"]
-    assert picture.shows.endswith("The second, theirs: what it has of its own")
+    assert picture.shows.endswith("The second, theirs: 24 runs")
     assert "within 2000 steps (censored). In the second: 200 steps or more" in str(picture.rule)
     assert str(picture.rule).endswith("after fitting, within 4000 steps.")
+
+
+def test_a_figure_of_some_cells_names_their_runs_alone() -> None:
+    from phasegrok.diagram.kinds import Other
+
+    def other(directory: str) -> Other:
+        axes = {**whole.axes, "x": Axis.of(X, [0.3, 0.9], "linear")}
+        return Other(directory, whole.runs, axes, whole.rule, lambda runs: f"{len(runs)} runs")
+
+    whole = asked()
+    some = {
+        "cut": replace(whole, at={Y: ["0.1"]}),
+        "difference": replace(whole, against=["theirs"], other=other),
+    }
+    counts = {"cut": 6, "difference": 16}
+    for name, question in some.items():
+        picture = kind(name).picture(question)
+        assert picture.runs is not None and len(picture.runs) == counts[name]
+    assert "The second, theirs: 16 runs" in kind("difference").picture(some["difference"]).shows
 
 
 def test_every_kind_has_a_line_that_says_what_it_is() -> None:
