@@ -25,6 +25,9 @@ _AXES = ("x", "y", "row", "col")
 _RULE = ("train_accuracy", "val_accuracy", "gap", "budget")
 _FORMATS = ("png", "pdf", "svg")
 
+# All that decide what a figure shows, as its command names them.
+_SHOWN = ("kind", *_AXES, "facet", "at", *_RULE, "gaps", "column", "of", "against", "width")
+
 
 class _List(argparse.Action):
     """`--list`: prints the kinds and ends, without a directory."""
@@ -58,6 +61,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     rule.add_argument("--gap", type=_gap, help="in steps, or below 1 a share of the budget")
     rule.add_argument("--budget", type=int, metavar="STEPS")
     some = parser.add_argument_group("of some kinds only")
+    some.add_argument(
+        "--gaps", nargs="+", type=_gap, default=[], metavar="GAP",
+        help="gap: which, beside the rule's own; default: half of it and twice",
+    )  # fmt: skip
     some.add_argument("--column", metavar="NAME", help="value: the column of the results")
     some.add_argument("--of", choices=("val", "train", "delay"), help="scaling: which steps")
     some.add_argument(
@@ -107,7 +114,7 @@ def _refuse_others(options: argparse.Namespace, takes: Sequence[str]) -> None:
     """InputError if an option is given that this kind does not have."""
     from phasegrok.diagram.kinds import KINDS
 
-    given = [name for name in ("column", "of", "against") if getattr(options, name)]
+    given = [name for name in ("column", "of", "against", "gaps") if getattr(options, name)]
     for name in given:
         if name not in takes:
             users = ", ".join(kind for kind, about in KINDS.items() if name in about.takes)
@@ -144,6 +151,7 @@ def _asked(
         column=options.column,
         accuracy=options.val_accuracy,
         against=options.against,
+        gaps=options.gaps,
         curves=source.curves,
         other=other,
     )
@@ -249,17 +257,17 @@ def _command_alone(name: str) -> str:
 def _command(options: argparse.Namespace, name: str) -> str:
     """The command that draws this figure, with the sweep's name for its directory."""
     words = ["phasegrok", "plot", name]
-    for option in ("kind", *_AXES, "facet", "at", *_RULE, "column", "of", "against", "width"):
+    for option in _SHOWN:
         given = getattr(options, option)
         flag = f"--{option.replace('_', '-')}"
         if (option == "kind" and given == "phase") or given in (None, []):
             continue
         if option == "at":
             words += [word for text in given for word in (flag, text)]
-        elif option == "against":
-            words += [flag, *(Path(text).name for text in given)]
-        else:
-            words += [flag, f"{given:g}" if isinstance(given, float) else str(given)]
+            continue
+        values = given if isinstance(given, list) else [given]
+        named = [Path(each).name for each in values] if option == "against" else values
+        words += [flag, *(f"{each:g}" if isinstance(each, float) else str(each) for each in named)]
     return shlex.join(words)
 
 
@@ -268,10 +276,12 @@ def _contact_sheet(options: argparse.Namespace, below: Sequence[Path]) -> int:
     from phasegrok.diagram import sheet
     from phasegrok.store.source import open_source
 
-    if _command(options, "") != _command_alone(""):
+    asked = argparse.Namespace(**{**vars(options), "width": None})
+    if _command(asked, "") != _command_alone(""):
         raise InputError(
-            f"{options.directory} holds {len(below)} sweeps, of which a contact sheet is drawn, "
-            "without options; give the directory of one of them for another figure"
+            f"{options.directory} holds {len(below)} sweeps, of which a contact sheet is drawn: "
+            "--out, --width and --format are for it; give the directory of one of them for "
+            "another figure"
         )
     entries = []
     for path in below:
@@ -282,8 +292,8 @@ def _contact_sheet(options: argparse.Namespace, below: Sequence[Path]) -> int:
             print(f"phasegrok: left out: {error}", file=sys.stderr)
     if not entries:
         raise InputError(f"{options.directory}: none of its {len(below)} sweeps can be drawn")
-    for path in sheet.save(
-        entries, options.out or options.directory, options.directory.resolve().name
-    ):
+    folder, name = options.out or options.directory, options.directory.resolve().name
+    about = {"command": _command(options, name), "width": options.width}
+    for path in sheet.save(entries, folder, name, formats=options.format, **about):
         print(path)
     return OK

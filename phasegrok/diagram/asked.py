@@ -10,6 +10,9 @@ import pandas as pd
 from phasegrok.frames import Axis
 from phasegrok.phases import Rule
 
+# Columns that steps are read from, under thresholds other than those of the runs.
+LADDERS = ("train_steps", "val_steps")
+
 
 @dataclass(frozen=True)
 class Other:
@@ -40,6 +43,7 @@ class Asked:
     column: str | None = None
     accuracy: float | None = None
     against: Sequence[str] = ()
+    gaps: Sequence[int | float] = ()
     curves: Callable[[Sequence[str]], pd.DataFrame] | None = None
     other: Callable[[str], Other] | None = None
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from phasegrok.diagram import laws, lines, maps, values
+from phasegrok.diagram import laws, lines, maps, sensitivity, values
+from phasegrok.diagram.asked import LADDERS
 from phasegrok.diagram.asked import Asked as Asked
 from phasegrok.diagram.asked import Other as Other
 from phasegrok.diagram.dress import facet_text
@@ -22,19 +23,10 @@ from phasegrok.frames.compare import agreement, common_axes, difference
 from phasegrok.frames.curves import curve_table
 from phasegrok.frames.cuts import cut
 from phasegrok.frames.efficiency import FRACTION, data_efficiency
-from phasegrok.frames.observable import value_map
+from phasegrok.frames.observable import number_columns, value_map
 from phasegrok.frames.places import placed
 from phasegrok.frames.power_laws import scaling, scaling_line, scaling_runs
 from phasegrok.frames.probability import phase_probability
-from phasegrok.frames.rules import (
-    Named,
-    accuracy_rules,
-    accuracy_words,
-    budget_rules,
-    changes,
-    gap_rules,
-    sensitivity,
-)
 from phasegrok.frames.selection import example_cells, matching
 from phasegrok.frames.steps import steps_map
 from phasegrok.frames.values import plain
@@ -48,10 +40,6 @@ class Kind:
     summary: str
     picture: Callable[[Asked], Picture]
     takes: tuple[str, ...] = ()
-
-
-# What steps are read from, under thresholds other than those of the runs.
-_LADDERS = ("train_steps", "val_steps")
 
 
 def phase(asked: Asked) -> Picture:
@@ -84,13 +72,13 @@ def delay(asked: Asked) -> Picture:
 def _steps(asked: Asked, of: str, words: str) -> Picture:
     full = steps_map(asked.runs, asked.axes, of, asked.rule)
     picture = values.steps_picture(full, asked.axes, words, "no seed fitted")
-    return replace(picture, rule=steps_rule_text(of, asked.rule, asked.steps), reads=_LADDERS)
+    return replace(picture, rule=steps_rule_text(of, asked.rule, asked.steps), reads=LADDERS)
 
 
 def value(asked: Asked) -> Picture:
     if asked.column is None:
-        numbers = asked.runs.select_dtypes("number").columns
-        raise InputError(f"--kind value needs --column NAME, one of {', '.join(numbers)}")
+        there = ", ".join(number_columns(asked.runs))
+        raise InputError(f"--kind value needs --column NAME, one of {there}")
     return _values(asked, asked.column, label(asked.column))
 
 
@@ -128,7 +116,7 @@ def cuts(asked: Asked) -> Picture:
         head: cut(asked.runs, asked.axes, along, at, asked.rule) for head, at in lines_at.items()
     }
     runs = pd.concat([_at_values(asked, at) for at in lines_at.values()])
-    return replace(lines.cuts_picture(found, asked.axes[along], along), runs=runs, reads=_LADDERS)
+    return replace(lines.cuts_picture(found, asked.axes[along], along), runs=runs, reads=LADDERS)
 
 
 def _chosen(asked: Asked) -> dict[str, list[Any]]:
@@ -184,29 +172,6 @@ def _at_values(asked: Asked, values: Mapping[Any, Any]) -> pd.DataFrame:
     return asked.runs.loc[inside]
 
 
-def budget(asked: Asked) -> Picture:
-    return _sensitivity(asked, budget_rules(asked.rule, asked.steps), "budget")
-
-
-def gap(asked: Asked) -> Picture:
-    return _sensitivity(asked, gap_rules(asked.rule), "gap")
-
-
-def accuracy(asked: Asked) -> Picture:
-    rules = accuracy_rules(asked.rule)
-    if asked.rule not in [rule for _, rule in rules]:
-        rules = [(accuracy_words(asked.rule), asked.rule), *rules]
-    return _sensitivity(asked, rules, "accuracy")
-
-
-def _sensitivity(asked: Asked, rules: Sequence[Named], varied: str) -> Picture:
-    own = [words for words, rule in rules if rule == asked.rule]
-    reference = own[0] if own else rules[-1][0]
-    full = sensitivity(asked.runs, asked.axes, rules)
-    picture = maps.sensitivity_picture(full, asked.axes, changes(full, reference), reference)
-    return replace(picture, rule=rule_text(asked.rule, asked.steps, varied), reads=_LADDERS)
-
-
 def boundary(asked: Asked) -> Picture:
     full = phase_map(asked.runs, asked.axes)
     return maps.boundary_picture(full, asked.axes, boundaries(asked.runs, asked.axes, "all"))
@@ -236,7 +201,7 @@ def efficiency(asked: Asked) -> Picture:
     reached = 0.99 if asked.accuracy is None else asked.accuracy
     table = data_efficiency(asked.runs, reached, by, asked.rule.budget)
     judged = steps_rule_text("val", replace(asked.rule, val_accuracy=reached), asked.steps)
-    return replace(laws.efficiency_picture(table, by, reached), rule=judged, reads=_LADDERS)
+    return replace(laws.efficiency_picture(table, by, reached), rule=judged, reads=LADDERS)
 
 
 _TIMED = {
@@ -253,7 +218,7 @@ def scaling_laws(asked: Asked) -> Picture:
     fit = scaling(asked.runs, keys, of, asked.rule)
     law = {key: scaling_line(fit, key) for key in keys}
     picture = laws.scaling_picture(runs, fit, law, _TIMED[of])
-    return replace(picture, rule=steps_rule_text(of, asked.rule, asked.steps), reads=_LADDERS)
+    return replace(picture, rule=steps_rule_text(of, asked.rule, asked.steps), reads=LADDERS)
 
 
 KINDS: dict[str, Kind] = {
@@ -267,9 +232,10 @@ KINDS: dict[str, Kind] = {
     "weight_norm": Kind("weight norm at the last step", weight_norm),
     "cut": Kind("phase shares and steps along one axis, with bands over seeds", cuts, ("at",)),
     "curves": Kind("training curves of all seeds of chosen cells", curves, ("at",)),
-    "budget": Kind("the phase map after a quarter, half and all of the budget", budget),
-    "gap": Kind("the phase map under half, the rule's and twice the gap", gap),
-    "accuracy": Kind("the phase map under the accuracies of the ladder", accuracy),
+    "budget": Kind("the phase map after a quarter, half and all of the budget", sensitivity.budget),
+    "gap": Kind("the phase map under half, the rule's and twice the gap", sensitivity.gap,
+                ("gaps",)),
+    "accuracy": Kind("the phase map under the accuracies of the ladder", sensitivity.accuracy),
     "boundary": Kind("where one phase gives way to another, with bootstrap bands", boundary),
     "difference": Kind("two sweeps, where they differ, how far they agree", differences,
                        ("against",)),

@@ -154,6 +154,46 @@ def test_a_figure_says_no_more_of_the_rule_than_it_is_made_by(
         assert image.info["Rule"] == rule
 
 
+@pytest.mark.parametrize(
+    ("options", "maps"),
+    [
+        (["--gap", "1"], ["gap 1 steps: reference", "gap 2 steps: "]),
+        (["--gap", "0.6", "--gaps", "0.9", "7"],
+         ["gap 60 % of the budget: reference", "gap 90 % of the budget: ", "gap 7 steps: "]),
+    ],
+)  # fmt: skip
+def test_gaps_are_compared_that_have_no_half_or_double(
+    options: list[str], maps: list[str], sweep: Path, tmp_path: Path
+) -> None:
+    asked = ["--kind", "gap", *options]
+    assert plot(sweep, *asked, "--out", str(tmp_path), "--format", "png") == 0
+    with Image.open(tmp_path / "gap.png") as image:
+        told, command = image.info["Description"], image.info["Command"]
+    assert all(each in told for each in maps) and told.count("gap ") == len(maps)
+    assert command.endswith(" ".join(asked))
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [([True, False], "true"), ([8, "auto"], "Auto"), ([8, "auto"], "8.0"), ([None, "a"], "null")],
+)
+def test_a_value_may_be_written_as_in_the_sweeps_file(
+    values: list[object], text: str, tmp_path: Path
+) -> None:
+    key = "optim.clip_norm"
+    folder = stored(config_of(y={"param": key, "values": values}), tmp_path / "little")
+    assert plot(folder, "--at", f"{key}={text}", "--format", "png") == 0
+    assert "3 cells, 6 runs" in described(folder / "phase.png")
+
+
+def test_a_text_that_means_several_values_is_refused_with_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = stored(config_of(y={"param": Y, "values": [1, 1.004, 2]}), tmp_path / "little")
+    assert plot(folder, "--at", f"{Y}=1.002") == 2
+    assert "1.002: several values are meant by it: 1, 1.004" in capsys.readouterr().err
+
+
 def test_a_results_file_alone_is_enough(sweep: Path, tmp_path: Path) -> None:
     alone = tmp_path / "results.parquet"
     alone.write_bytes((sweep / "results.parquet").read_bytes())
@@ -183,12 +223,18 @@ def test_a_folder_of_sweeps_makes_a_contact_sheet(
     assert plot(tmp_path) == 0
     said = capsys.readouterr()
     assert [Path(line).name for line in said.out.splitlines()] == [
-        "contact_sheet.png", "contact_sheet.pdf"
+        "contact_sheet.png", "contact_sheet.pdf", "contact_sheet.svg"
     ]  # fmt: skip
     assert "left out" in said.err and "none holds no finished run yet" in said.err
     with Image.open(tmp_path / "contact_sheet.png") as image:
         assert image.info["Sweep"] == "one, three, two"
         assert "3 sweeps" in image.info["Description"]
+    out = tmp_path / "narrow"
+    assert plot(tmp_path, "--width", "one", "--format", "png", "--out", str(out)) == 0
+    (path,) = out.iterdir()
+    with Image.open(path) as image:
+        assert path.name == "contact_sheet.png" and image.size[0] == 1020
+        assert image.info["Command"] == f"phasegrok plot {tmp_path.name} --width 3.4"
     assert plot(tmp_path, "--kind", "entropy") == 2
     assert "holds 4 sweeps" in capsys.readouterr().err
 
@@ -220,6 +266,9 @@ def test_the_list_needs_no_directory(capsys: pytest.CaptureFixture[str]) -> None
         (["--x", "optim.wd"], "optim.wd is not swept here; swept are task.train_fraction, optim"),
         (["--x", Y, "--y", Y], "optim.weight_decay is asked for twice"),
         (["--at", f"{Y}=7"], "7: no such value; it has 0.01, 0.1, 1"),
+        (["--kind", "value", "--column", "val_step"], "short: draw --kind val_steps (in Python"),
+        (["--kind", "gap", "--gap", "0.6"], "no share of the budget: name others, as in --gaps"),
+        (["--gaps", "7"], "--gaps says nothing to --kind phase; it is for gap"),
         (["--at", Y], "expected KEY=VALUE"),
         (["--at", f"{Y}=1", "--at", f"{Y}=10"], "is given 2 times"),
         (["--at", f"{Y}=1", "--at", f"{X}=0.6"], "every swept key is fixed"),
