@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
-from phasegrok.diagram import laws, lines, maps, values
+from phasegrok.diagram import laws, lines, maps, sensitivity, values
+from phasegrok.diagram.asked import LADDERS
+from phasegrok.diagram.asked import Asked as Asked
+from phasegrok.diagram.asked import Other as Other
 from phasegrok.diagram.dress import facet_text
+from phasegrok.diagram.files import data_hash
 from phasegrok.diagram.layout import Picture
 from phasegrok.errors import InputError
 from phasegrok.frames import Axis, label, phase_map, value_text
@@ -19,48 +23,14 @@ from phasegrok.frames.compare import agreement, common_axes, difference
 from phasegrok.frames.curves import curve_table
 from phasegrok.frames.cuts import cut
 from phasegrok.frames.efficiency import FRACTION, data_efficiency
-from phasegrok.frames.observable import value_map
+from phasegrok.frames.observable import number_columns, value_map
+from phasegrok.frames.places import placed
 from phasegrok.frames.power_laws import scaling, scaling_line, scaling_runs
 from phasegrok.frames.probability import phase_probability
-from phasegrok.frames.rules import (
-    Named,
-    accuracy_rules,
-    budget_rules,
-    changes,
-    gap_rules,
-    sensitivity,
-)
 from phasegrok.frames.selection import example_cells, matching
 from phasegrok.frames.steps import steps_map
-from phasegrok.phases import Rule
-
-
-@dataclass(frozen=True)
-class Other:
-    """Another sweep: its name, its runs with their phases, its axes, and the hash of its data."""
-
-    name: str
-    runs: pd.DataFrame
-    axes: Mapping[str, Axis]
-    data: str
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a figure is made of: the runs, with their phase under the rule, and what was chosen."""
-
-    name: str
-    runs: pd.DataFrame
-    axes: Mapping[str, Axis]
-    rule: Rule
-    budget: int
-    at: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    of: str | None = None
-    column: str | None = None
-    accuracy: float | None = None
-    against: Sequence[str] = ()
-    curves: Callable[[Sequence[str]], pd.DataFrame] | None = None
-    other: Callable[[str], Other] | None = None
+from phasegrok.frames.values import plain
+from phasegrok.frames.words import rule_text, steps_rule_text
 
 
 @dataclass(frozen=True)
@@ -101,20 +71,24 @@ def delay(asked: Asked) -> Picture:
 
 def _steps(asked: Asked, of: str, words: str) -> Picture:
     full = steps_map(asked.runs, asked.axes, of, asked.rule)
-    return values.steps_picture(full, asked.axes, words, "no seed fitted")
+    picture = values.steps_picture(full, asked.axes, words, "no seed fitted")
+    return replace(picture, rule=steps_rule_text(of, asked.rule, asked.steps), reads=LADDERS)
 
 
 def value(asked: Asked) -> Picture:
     if asked.column is None:
-        numbers = asked.runs.select_dtypes("number").columns
-        raise InputError(f"--kind value needs --column NAME, one of {', '.join(numbers)}")
-    full = value_map(asked.runs, asked.axes, asked.column)
-    return values.value_picture(full, asked.axes, label(asked.column))
+        there = ", ".join(number_columns(asked.runs))
+        raise InputError(f"--kind value needs --column NAME, one of {there}")
+    return _values(asked, asked.column, label(asked.column))
 
 
 def weight_norm(asked: Asked) -> Picture:
-    full = value_map(asked.runs, asked.axes, "weight_norm")
-    return values.value_picture(full, asked.axes, "weight norm at the last step")
+    return _values(asked, "weight_norm", "weight norm at the last step")
+
+
+def _values(asked: Asked, column: str, words: str) -> Picture:
+    full = value_map(asked.runs, asked.axes, column)
+    return replace(values.value_picture(full, asked.axes, words), rule="", reads=[column])
 
 
 # Lines through a map side by side where none is chosen.
@@ -141,7 +115,8 @@ def cuts(asked: Asked) -> Picture:
     found = {
         head: cut(asked.runs, asked.axes, along, at, asked.rule) for head, at in lines_at.items()
     }
-    return lines.cuts_picture(found, asked.axes[along], along)
+    runs = pd.concat([_at_values(asked, at) for at in lines_at.values()])
+    return replace(lines.cuts_picture(found, asked.axes[along], along), runs=runs, reads=LADDERS)
 
 
 def _chosen(asked: Asked) -> dict[str, list[Any]]:
@@ -174,43 +149,27 @@ def curves(asked: Asked) -> Picture:
         raise InputError("none of these cells shows a phase: choose one by --at KEY=VALUE")
     runs = {
         f"{cell['shown']}: " + ", ".join(_at(axis, axis.values[cell[f"{name}.at"]])
-                  for name, axis in asked.axes.items()): _of_cell(asked, cell)
+                  for name, axis in asked.axes.items()): _at_values(asked, cell)
         for cell in cells.to_dict("records")
     }  # fmt: skip
     stored = asked.curves([run_id for part in runs.values() for run_id in part["run_id"]])
     if stored.empty or "curve.step" not in stored:
         raise InputError(f"the results of {asked.name} hold no curves of these cells")
     told = stored.set_index("run_id")
-    chosen_curves = {
-        head: curve_table(part.join(told, on="run_id"), asked.axes) for head, part in runs.items()
-    }
-    return lines.curves_picture(chosen_curves, asked.rule)
+    runs = {head: part.join(told, on="run_id") for head, part in runs.items()}
+    chosen_curves = {head: curve_table(part, asked.axes) for head, part in runs.items()}
+    picture = lines.curves_picture(chosen_curves, asked.rule)
+    return replace(picture, runs=pd.concat(runs.values()), reads=list(told))
 
 
-def _of_cell(asked: Asked, cell: Mapping[Any, Any]) -> pd.DataFrame:
+def _at_values(asked: Asked, values: Mapping[Any, Any]) -> pd.DataFrame:
+    """The runs at these values of axes, by dotted key."""
     inside = pd.Series(True, asked.runs.index)
-    for name, axis in asked.axes.items():
-        inside &= axis.positions(asked.runs.loc[:, axis.key]) == cell[f"{name}.at"]
+    for axis in asked.axes.values():
+        if axis.key in values:
+            place = axis.values.index(plain(values[axis.key]))
+            inside &= axis.positions(asked.runs.loc[:, axis.key]) == place
     return asked.runs.loc[inside]
-
-
-def budget(asked: Asked) -> Picture:
-    return _sensitivity(asked, budget_rules(asked.rule, asked.rule.budget or asked.budget))
-
-
-def gap(asked: Asked) -> Picture:
-    return _sensitivity(asked, gap_rules(asked.rule))
-
-
-def accuracy(asked: Asked) -> Picture:
-    return _sensitivity(asked, accuracy_rules(asked.rule))
-
-
-def _sensitivity(asked: Asked, rules: Sequence[Named]) -> Picture:
-    own = [words for words, rule in rules if rule == asked.rule]
-    reference = own[0] if own else rules[-1][0]
-    full = sensitivity(asked.runs, asked.axes, rules)
-    return maps.sensitivity_picture(full, asked.axes, changes(full, reference), reference)
 
 
 def boundary(asked: Asked) -> Picture:
@@ -224,17 +183,25 @@ def differences(asked: Asked) -> Picture:
     assert asked.other is not None
     other = asked.other(asked.against[0])
     axes = common_axes(asked.axes, other.axes)
-    full = difference(asked.runs, other.runs, axes)
+    mine, theirs = placed(asked.runs, axes), placed(other.runs, axes)
+    full = difference(mine, theirs, axes)
     found = agreement(full).to_dict()
     names = (asked.name, other.name if other.name != asked.name else f"the other {other.name}")
-    return maps.difference_picture(full, axes, names, found, f" and {other.data}")
+    picture = maps.difference_picture(full, axes, names, found, f" and {data_hash(theirs)}")
+    judged, budget = rule_text(asked.rule, asked.steps), other.rule.budget or asked.steps
+    if budget != asked.steps:
+        gap = other.rule.gap_steps(budget)
+        judged += f" In the second: {gap:g} steps or more after fitting, within {budget} steps."
+    about = f"The second, {other.name}: {other.about(theirs)}"
+    return replace(picture, shows=f"{picture.shows} {about}", rule=judged, runs=mine)
 
 
 def efficiency(asked: Asked) -> Picture:
     by = [axis.key for axis in asked.axes.values() if axis.key != FRACTION]
     reached = 0.99 if asked.accuracy is None else asked.accuracy
     table = data_efficiency(asked.runs, reached, by, asked.rule.budget)
-    return laws.efficiency_picture(table, by, reached)
+    judged = steps_rule_text("val", replace(asked.rule, val_accuracy=reached), asked.steps)
+    return replace(laws.efficiency_picture(table, by, reached), rule=judged, reads=LADDERS)
 
 
 _TIMED = {
@@ -250,7 +217,8 @@ def scaling_laws(asked: Asked) -> Picture:
     runs = scaling_runs(asked.runs, keys, of, asked.rule)
     fit = scaling(asked.runs, keys, of, asked.rule)
     law = {key: scaling_line(fit, key) for key in keys}
-    return laws.scaling_picture(runs, fit, law, _TIMED[of])
+    picture = laws.scaling_picture(runs, fit, law, _TIMED[of])
+    return replace(picture, rule=steps_rule_text(of, asked.rule, asked.steps), reads=LADDERS)
 
 
 KINDS: dict[str, Kind] = {
@@ -264,9 +232,10 @@ KINDS: dict[str, Kind] = {
     "weight_norm": Kind("weight norm at the last step", weight_norm),
     "cut": Kind("phase shares and steps along one axis, with bands over seeds", cuts, ("at",)),
     "curves": Kind("training curves of all seeds of chosen cells", curves, ("at",)),
-    "budget": Kind("the phase map after a quarter, half and all of the budget", budget),
-    "gap": Kind("the phase map under half, the rule's and twice the gap", gap),
-    "accuracy": Kind("the phase map under the accuracies of the ladder", accuracy),
+    "budget": Kind("the phase map after a quarter, half and all of the budget", sensitivity.budget),
+    "gap": Kind("the phase map under half, the rule's and twice the gap", sensitivity.gap,
+                ("gaps",)),
+    "accuracy": Kind("the phase map under the accuracies of the ladder", sensitivity.accuracy),
     "boundary": Kind("where one phase gives way to another, with bootstrap bands", boundary),
     "difference": Kind("two sweeps, where they differ, how far they agree", differences,
                        ("against",)),

@@ -185,5 +185,5 @@ def _paint_scaling(
         ax.set_xticks(list(marks.places), list(marks.labels))
         ax.minorticks_off()
     step_limits(list(panels))
-    panels[0].set_ylabel(words.split(" (")[0])
+    panels[0].set_ylabel(words)
     head_panels(panels, list(heads.values()), size[0])

@@ -22,7 +22,7 @@ from matplotlib.patheffects import withStroke
 
 from phasegrok.diagram.colors import DIFFERENT, SAME
 from phasegrok.diagram.layout import Picture
-from phasegrok.diagram.legend import Swatch, phase_entries
+from phasegrok.diagram.legend import Swatch, look_entries, phase_entries
 from phasegrok.diagram.mesh import Ground, boxes, mesh
 from phasegrok.diagram.panels import paint_cells, paint_phases
 from phasegrok.diagram.tiles import Size, Tiles, facets, multiples, paint_tiles
@@ -86,7 +86,7 @@ def difference_picture(
         full.assign(shown=full[side], tied=full[f"{side}.tied"]) for side in ("first", "second")
     )
     apart = full.loc[:, "same"].map(_apart).astype(object)
-    both = full.assign(shown=apart.where(full["same"].notna(), "missing"), part="apart")
+    both = full.assign(shown=apart.where(full["same"].notna(), _NEITHER), part="apart")
     parts = {names[0]: first, names[1]: second, "where they differ": both}
     counts = both["shown"].value_counts()
     swatches = [
@@ -102,12 +102,17 @@ def difference_picture(
         entries=[
             *phase_entries(pd.concat([first, second], ignore_index=True), counted=False),
             *swatches,
+            *look_entries(both, {_NEITHER: _NEITHER}),
         ],
         shows=f"majority phases of two sweeps. {words}",
         data=data,
         alt=f"Phase maps of {names[0]} and {names[1]} over {spans_text(axes)}, and where they "
         f"differ. {words}",
     )
+
+
+# Cells of which one of two maps shows no phase.
+_NEITHER = "not compared"
 
 
 def _apart(same: Any) -> str | None:

@@ -90,7 +90,8 @@ def caption(
     *,
     shows: str = "",
     at: Mapping[str, Any] | None = None,
-    rule: Rule | None = None,
+    rule: str | None = None,
+    judged: int | None = None,
 ) -> str:
     """What the figure cannot show: fixed parameters, seeds, budget, rule and the data's hash.
 
@@ -99,7 +100,8 @@ def caption(
         config: the composed config of the sweep.
         shows: what the figure shows of the runs; "" stands for the majority phase.
         at: swept keys of which the figure shows one value.
-        rule: what the phases are judged by, if it is not that of the config.
+        rule: what the runs are judged by, if it is not the rule of the config; "": nothing.
+        judged: the budget that they are judged by, if it is not that of the config.
     """
     sweep, budget = config["sweep"], config["train"]["steps"]
     fixed = (
@@ -107,27 +109,74 @@ def caption(
         if at
         else ""
     )
-    rule = rule or Rule.from_config(config["phase"])
+    if rule is None:
+        rule = rule_text(Rule.from_config(config["phase"]), budget)
+    budget_text = f"Budget {budget} steps"
+    if rule and judged not in (None, budget):
+        budget_text += f", judged as if it were {judged}"
     sentences = [
         f"{sweep['name']}: {_fixed(config)}.",
         *_paired(sweep),
         f"Here {fixed}." if fixed else "",
-        f"Budget {budget} steps, {_runs(frame, shows.rstrip('.'))}.",
-        rule_text(rule, rule.budget or budget),
+        f"{budget_text}, {_runs(frame, shows.rstrip('.'))}.",
+        rule,
         f"Data {data_hash}." if data_hash else "",
     ]
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def rule_text(rule: Rule, budget: int) -> str:
-    """The phase rule in words; says that it is first crossing and that memorization is censored."""
-    train, val, gap = rule.train_accuracy, rule.val_accuracy, rule.gap_steps(budget)
+def apart_text(frame: pd.DataFrame, config: Config, first: Config) -> str:
+    """What a second sweep has of its own beside a first one: budget, runs, other settings.
+
+    Args:
+        frame: its runs drawn; config: its composed config; first: that of the other one.
+    """
+    mine, theirs = _settings(config), _settings(first)
+    swept = {axis["param"] for of in (config, first) for axis in cells.axes(of["sweep"]).values()}
+    apart = [
+        f"{_short(key)} = {value_text(value, key)}"
+        for key, value in mine.items()
+        if key not in swept and theirs.get(key) != value
+    ]
+    runs = f"budget {config['train']['steps']} steps, {len(frame)} runs of {_seeds(frame)}"
+    return f"{runs}, {', '.join(apart) or 'all else as in the first'}"
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    """All that makes a run, by dotted key, but its seed and what is not in its id."""
+    made = {**cells.run_config(config), "split_seed": config.get("split_seed")}
+    return {key: value for key, value in cells.leaves(made) if key not in cells.NOT_IN_ID}
+
+
+def rule_text(rule: Rule, budget: int, varied: str = "") -> str:
+    """The phase rule in words; says that it is first crossing and that memorization is censored.
+
+    Args:
+        varied: what differs from map to map and stands above each: "budget", "gap", "accuracy".
+    """
+    above = f"the {varied} above each map"
+    train, val = _crossed("train", rule), _crossed("val", rule)
+    crossed = f"fitted and generalised at {above}" if varied == "accuracy" else f"{train}, {val}"
+    gap = above if varied == "gap" else f"{rule.gap_steps(budget):g} steps"
+    within = above if varied == "budget" else f"{budget} steps"
     return (
-        f"First crossing: fitted at training accuracy ≥ {train:g}, generalised at validation "
-        f"accuracy ≥ {val:g}. Grokking: generalised {gap:g} steps or more after fitting. "
-        f"Memorization: fitted, even if it collapsed later, and not generalised within {budget} "
-        "steps (censored)."
+        f"First crossing: {crossed}. Grokking: generalised {gap} or more after fitting. "
+        f"Memorization: fitted, even if it collapsed later, and not generalised within {within} "
+        "(censored)."
     )
+
+
+def steps_rule_text(of: str, rule: Rule, budget: int) -> str:
+    """By which rule steps are counted, those `of` "train", "val", or "delay" between them."""
+    sides = ("train", "val") if of == "delay" else (of,)
+    crossed = ", ".join(_crossed(side, rule) for side in sides)
+    return f"First crossing: {crossed}; what comes later than step {budget} is censored."
+
+
+def _crossed(side: str, rule: Rule) -> str:
+    if side == "train":
+        return f"fitted at training accuracy ≥ {rule.train_accuracy:g}"
+    return f"generalised at validation accuracy ≥ {rule.val_accuracy:g}"
 
 
 def alt_text(runs: int, axes: Mapping[str, Axis], full: pd.DataFrame) -> str:
@@ -212,15 +261,18 @@ def _paired(sweep: Config) -> list[str]:
 
 
 def _runs(frame: pd.DataFrame, shows: str = "") -> str:
-    seeds = sorted({int(seed) for seed in frame["seed"].tolist()})
     failed = frame["status"].tolist().count("failed") if "status" in frame else 0
     count = f"{len(frame)} runs" + (f" ({failed} failed)" if failed else "")
-    lone = len(seeds) == 1
-    of = f"seed {seeds[0]}" if lone else f"seeds {_ranges(seeds)}"
+    of = _seeds(frame)
     if shows:
         return f"{count} of {of}; {shows}"
-    shown = of if lone else f"the majority of {of}"
+    shown = f"the majority of {of}" if of.startswith("seeds") else of
     return f"{count}; cells (counted in the legend) show {shown}"
+
+
+def _seeds(frame: pd.DataFrame) -> str:
+    seeds = sorted({int(seed) for seed in frame["seed"].tolist()})
+    return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {_ranges(seeds)}"
 
 
 def _ranges(numbers: Sequence[int]) -> str:

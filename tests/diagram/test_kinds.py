@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,10 @@ from matplotlib.collections import PolyCollection, QuadMesh
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from phasegrok.diagram import lay_out
+from phasegrok.diagram import data_hash, lay_out
 from phasegrok.diagram.kinds import KINDS, Asked, described, kind
 from phasegrok.errors import InputError
-from phasegrok.frames import axis_cells, planned_axes
+from phasegrok.frames import Axis, axis_cells, planned_axes
 from phasegrok.phases import Rule
 from tests.diagram.cases import LR, SCALES, ZERO, X, Y, check_layout, config_of, frame_of, only
 
@@ -117,6 +118,18 @@ def test_a_map_under_another_rule_is_headed_by_what_it_changes(
     assert [" ".join(ax.get_title().split()) for ax in panels(figure)] == titles
 
 
+@pytest.mark.parametrize(
+    ("rule", "first"),
+    [(Rule(0.99, 0.9, 0.05), "training accuracy ≥ 0.99, validation ≥ 0.9: reference"),
+     (Rule(0.85, 0.85, 0.05), "accuracy ≥ 0.85: reference"),
+     (Rule(0.9, 0.9, 0.05), "accuracy ≥ 0.5: 0 % changed")],
+)  # fmt: skip
+def test_the_reference_of_other_accuracies_is_the_rule_itself(rule: Rule, first: str) -> None:
+    question = replace(asked(), rule=rule)
+    heads = [" ".join(ax.get_title().split()) for ax in panels(drawn("accuracy", question))]
+    assert heads[0] == first and sum("reference" in head for head in heads) == 1
+
+
 @pytest.mark.parametrize("name", MAPS)
 def test_every_map_has_a_panel_for_each_value_of_a_third_and_fourth_axis(name: str) -> None:
     figure = drawn(name, asked(sweep={"row": LR, "col": {**SCALES, "values": [1.0, 2.0]}}))
@@ -147,18 +160,42 @@ def test_a_sweep_is_compared_with_another_on_their_common_cells() -> None:
 
     mine = asked(against=["theirs"])
     theirs = mine.runs.assign(phase=mine.runs["phase"].mask(mine.runs[X] == 0.3, "confusion"))
+    theirs["phase"] = theirs["phase"].mask(theirs[X] == 0.9, "undecided")
 
     def other(directory: str) -> Other:
-        return Other(directory, theirs, mine.axes, "fedcba987654")
+        rule = replace(mine.rule, budget=4000)
+        return Other(directory, theirs, mine.axes, rule, lambda runs: f"{len(runs)} runs")
 
     question = asked(against=["theirs"], other=other)
     picture = kind("difference").picture(question)
     assert "cells are equal" in picture.shows and "Cohen's κ" in picture.shows
-    assert picture.data == " and fedcba987654"
+    assert picture.data == f" and {data_hash(theirs)}" != f" and {data_hash(mine.runs)}"
     figure = lay_out(picture, "Words.")
     titles = [ax.get_title() for ax in panels(figure)]
     assert titles == ["little", "theirs", "where they differ"]
-    assert any(text.startswith("different (") for text in legend(figure))
+    assert legend(figure)[-3:] == ["same (5)", "different (3)", "not compared (4)"]
+    assert picture.shows.endswith("The second, theirs: 24 runs")
+    assert "within 2000 steps (censored). In the second: 200 steps or more" in str(picture.rule)
+    assert str(picture.rule).endswith("after fitting, within 4000 steps.")
+
+
+def test_a_figure_of_some_cells_names_their_runs_alone() -> None:
+    from phasegrok.diagram.kinds import Other
+
+    def other(directory: str) -> Other:
+        axes = {**whole.axes, "x": Axis.of(X, [0.3, 0.9], "linear")}
+        return Other(directory, whole.runs, axes, whole.rule, lambda runs: f"{len(runs)} runs")
+
+    whole = asked()
+    some = {
+        "cut": replace(whole, at={Y: ["0.1"]}),
+        "difference": replace(whole, against=["theirs"], other=other),
+    }
+    counts = {"cut": 6, "difference": 16}
+    for name, question in some.items():
+        picture = kind(name).picture(question)
+        assert picture.runs is not None and len(picture.runs) == counts[name]
+    assert "The second, theirs: 16 runs" in kind("difference").picture(some["difference"]).shows
 
 
 def test_every_kind_has_a_line_that_says_what_it_is() -> None:
