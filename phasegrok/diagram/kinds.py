@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import pandas as pd
 
 from phasegrok.diagram import laws, lines, maps, values
-from phasegrok.diagram.dress import facet_text
+from phasegrok.diagram.chosen import chosen_curves, chosen_cuts
 from phasegrok.diagram.layout import Picture
 from phasegrok.errors import InputError
-from phasegrok.frames import Axis, label, phase_map, value_text
+from phasegrok.frames import Axis, label, phase_map
 from phasegrok.frames.boundary import boundaries
 from phasegrok.frames.compare import agreement, common_axes, difference
-from phasegrok.frames.curves import curve_table
-from phasegrok.frames.cuts import cut
 from phasegrok.frames.efficiency import FRACTION, data_efficiency
 from phasegrok.frames.observable import value_map
 from phasegrok.frames.power_laws import scaling, scaling_line, scaling_runs
@@ -30,7 +26,6 @@ from phasegrok.frames.rules import (
     gap_rules,
     sensitivity,
 )
-from phasegrok.frames.selection import example_cells, matching
 from phasegrok.frames.steps import steps_map
 from phasegrok.phases import Rule
 
@@ -82,7 +77,7 @@ def probability(asked: Asked) -> Picture:
 
 
 def entropy(asked: Asked) -> Picture:
-    return values.entropy_picture(phase_map(asked.runs, asked.axes), asked.axes)
+    return values.entropy_picture(phase_probability(asked.runs, asked.axes), asked.axes)
 
 
 def train_steps(asked: Asked) -> Picture:
@@ -117,81 +112,15 @@ def weight_norm(asked: Asked) -> Picture:
     return values.value_picture(full, asked.axes, "weight norm at the last step")
 
 
-# Lines through a map side by side where none is chosen.
-_CUTS = 3
-
-
 def cuts(asked: Asked) -> Picture:
-    chosen = _chosen(asked)
-    if len(chosen) == len(asked.axes):
-        raise InputError(f"a cut runs along an axis: fix fewer than {', '.join(chosen)}")
-    along = next(name for name, axis in asked.axes.items() if axis.key not in chosen)
-    places = []
-    for name, axis in asked.axes.items():
-        if name == along:
-            continue
-        if axis.key not in chosen and len(axis.values) > _CUTS and len(asked.axes) > 2:
-            raise InputError(f"choose where to cut: --at {axis.key}=VALUE, of {_some(axis)}")
-        few = _spread(axis.values) if len(axis.values) > _CUTS else axis.values
-        places.append([(axis, one) for one in chosen.get(axis.key, few)])
-    lines_at = {
-        ", ".join(_at(axis, one) for axis, one in place): {axis.key: one for axis, one in place}
-        for place in itertools.product(*places)
-    }
-    found = {
-        head: cut(asked.runs, asked.axes, along, at, asked.rule) for head, at in lines_at.items()
-    }
+    along, found = chosen_cuts(asked.runs, asked.axes, asked.at, asked.rule)
     return lines.cuts_picture(found, asked.axes[along], along)
-
-
-def _chosen(asked: Asked) -> dict[str, list[Any]]:
-    """The values of axes that were asked for by --at."""
-    drawn = {axis.key: axis for axis in asked.axes.values()}
-    return {key: [matching(drawn[key], text) for text in texts] for key, texts in asked.at.items()}
-
-
-def _spread(of: Sequence[Any]) -> list[Any]:
-    """A few of the values, as far from each other as from the ends."""
-    return [of[(2 * i + 1) * len(of) // (2 * _CUTS)] for i in range(_CUTS)]
-
-
-def _some(axis: Axis) -> str:
-    return ", ".join(value_text(value, axis.key) for value in axis.values)
-
-
-def _at(axis: Axis, one: Any) -> str:
-    return facet_text(axis, axis.values.index(one))
 
 
 def curves(asked: Asked) -> Picture:
     assert asked.curves is not None
-    full = phase_map(asked.runs, asked.axes)
-    for key, chosen in _chosen(asked).items():
-        full = full.loc[full[key].isin(chosen)]
-    fixed = {axis.key for axis in asked.axes.values()} <= set(asked.at)
-    cells = full if fixed else example_cells(full)
-    if cells.empty:
-        raise InputError("none of these cells shows a phase: choose one by --at KEY=VALUE")
-    runs = {
-        f"{cell['shown']}: " + ", ".join(_at(axis, axis.values[cell[f"{name}.at"]])
-                  for name, axis in asked.axes.items()): _of_cell(asked, cell)
-        for cell in cells.to_dict("records")
-    }  # fmt: skip
-    stored = asked.curves([run_id for part in runs.values() for run_id in part["run_id"]])
-    if stored.empty or "curve.step" not in stored:
-        raise InputError(f"the results of {asked.name} hold no curves of these cells")
-    told = stored.set_index("run_id")
-    chosen_curves = {
-        head: curve_table(part.join(told, on="run_id"), asked.axes) for head, part in runs.items()
-    }
-    return lines.curves_picture(chosen_curves, asked.rule)
-
-
-def _of_cell(asked: Asked, cell: Mapping[Any, Any]) -> pd.DataFrame:
-    inside = pd.Series(True, asked.runs.index)
-    for name, axis in asked.axes.items():
-        inside &= axis.positions(asked.runs.loc[:, axis.key]) == cell[f"{name}.at"]
-    return asked.runs.loc[inside]
+    found, without = chosen_curves(asked.runs, asked.axes, asked.at, asked.curves)
+    return lines.curves_picture(found, asked.rule, without)
 
 
 def budget(asked: Asked) -> Picture:

@@ -27,7 +27,7 @@ from phasegrok.diagram.mesh import Ground, boxes, mesh
 from phasegrok.diagram.panels import paint_cells, paint_phases
 from phasegrok.diagram.tiles import Size, Tiles, facets, multiples, paint_tiles
 from phasegrok.frames import Axis
-from phasegrok.frames.words import alt_text, spans_text
+from phasegrok.frames.words import alt_text, spans_text, undecided_text
 
 Axes4 = Mapping[str, Axis]
 
@@ -159,7 +159,8 @@ def boundary_picture(full: pd.DataFrame, axes: Axes4, lines: pd.DataFrame) -> Pi
         entries=[*phase_entries(full), line, band],
         shows="the majority phase of each cell; lines where the shares of two phases among the "
         "seeds, interpolated between neighbouring cells, cross one half, with 90 % bootstrap bands "
-        "over seeds. Bands have no width between cells whose seeds all agree",
+        "over seeds. Bands have no width between cells whose seeds all agree"
+        + undecided_text(full),
         alt=f"Phase map over {spans_text(axes)} with the boundaries between phases: {pairs}.",
     )
 

@@ -21,7 +21,7 @@ from phasegrok.diagram.mesh import Ground, boxes, mesh
 from phasegrok.diagram.ticks import bar_ticks
 from phasegrok.diagram.tiles import Size, Tiles, facets, multiples, paint_tiles
 from phasegrok.frames import Axis
-from phasegrok.frames.words import spans_text
+from phasegrok.frames.words import spans_text, undecided_text
 from phasegrok.phases import PHASES
 
 Axes4 = Mapping[str, Axis]
@@ -63,7 +63,7 @@ def probability_picture(full: pd.DataFrame, axes: Axes4) -> Picture:
     """How likely each phase is in every cell, a map each, and how well that is known."""
     present = [phase for phase in PHASES if (full[f"p.{phase}"].to_numpy() > 0).any()]
     parts = {phase: full.assign(value=full[f"p.{phase}"]) for phase in present}
-    widths = [(full[f"high.{phase}"] - full[f"low.{phase}"]) / 2 for phase in present]
+    widths = [(full[f"high.{phase}"] - full[f"low.{phase}"]) / 2 for phase in PHASES]
     widest = pd.concat(widths, axis=1).max(axis=1)
     parts["half-width"] = full.assign(value=widest)
     scale = Scale("share of seeds; half-width of its 95 % interval", 0, 1, cmap=SHARES)
@@ -74,8 +74,10 @@ def probability_picture(full: pd.DataFrame, axes: Axes4) -> Picture:
         axes,
         scale,
         shows="the share of seeds in each phase; last, the half-width of its 95 % credible "
-        f"interval (Jeffreys), the widest of the phases in each cell, {span}",
-        alt=f"Share of seeds in each phase ({', '.join(present)}) over {spans_text(axes)}.",
+        f"interval (Jeffreys), the widest of the phases in each cell, {span}"
+        + undecided_text(full),
+        alt=f"Share of seeds in each phase ({', '.join(present) or 'none is decided'}) over "
+        f"{spans_text(axes)}.",
     )
 
 
@@ -90,7 +92,7 @@ def entropy_picture(full: pd.DataFrame, axes: Axes4) -> Picture:
         axes,
         Scale("disagreement of seeds (bits)", 0, top, cmap=SHARES),
         shows="the entropy of the phases of a cell's seeds, 0 where all agree; they disagree in "
-        f"{mixed} of {len(full)} cells",
+        f"{mixed} of {len(full)} cells" + undecided_text(full),
         alt=f"Entropy of the phases of seeds over {spans_text(axes)}: above 0 in {mixed} of "
         f"{len(full)} cells.",
     )

@@ -18,8 +18,9 @@ import pandas as pd
 
 from phasegrok.errors import InputError
 from phasegrok.frames.contours import joined
-from phasegrok.frames.grid import Axis, phase_map
+from phasegrok.frames.grid import Axis
 from phasegrok.frames.places import axis_cells
+from phasegrok.frames.probability import phase_probability
 from phasegrok.phases import PHASES
 
 # All other phases, as the second of a pair; and every pair of phases.
@@ -49,7 +50,7 @@ def boundaries(
 
     Args:
         frame: one row per run, with a column for every axis, `phase`, and `status` if there is
-            one. Failed and undecided runs count as no seeds.
+            one. Failed runs count as no seeds, nor do any in a cell with an undecided one.
         axes: the axes by name; "x" is needed, the others are "y", "row" and "col".
         pair: a phase and another one or "rest". Of two phases the share is among the runs in
             either, in cells of which these make up half or more. "all": every two of the phases
@@ -69,7 +70,7 @@ def boundaries(
         raise InputError(
             f"boundaries: draws = {draws}, level = {level}; need 0 or more, and 0 to 1"
         )
-    counts = _counts(phase_map(frame, axes), axes)
+    counts = _counts(phase_probability(frame, axes), axes)
     scales = [_Scale.of(axes.get(name)) for name in ("x", "y")]
     random = np.random.default_rng(seed)
     points: list[dict[str, Any]] = []

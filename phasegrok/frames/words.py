@@ -137,6 +137,17 @@ def alt_text(runs: int, axes: Mapping[str, Axis], full: pd.DataFrame) -> str:
     return f"Phase diagram over {spans_text(axes)}. {cells_text}. Cells: {counts}."
 
 
+def undecided_text(full: pd.DataFrame) -> str:
+    """Why cells with undecided seeds have no shares, as what follows a clause; "" without any."""
+    count = int((full["undecided"] > 0).sum())
+    if not count:
+        return ""
+    return (
+        f". In {count} of {len(full)} cells the runs do not tell the phase of every seed: they "
+        "have no shares, for which seeds are told depends on the phase"
+    )
+
+
 def spans_text(axes: Mapping[str, Axis]) -> str:
     """The axes of a figure in words, each from its first value to its last."""
     return "; ".join(

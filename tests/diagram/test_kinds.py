@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,11 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from phasegrok.diagram import lay_out
+from phasegrok.diagram.colors import TRAIN, VAL
 from phasegrok.diagram.kinds import KINDS, Asked, described, kind
 from phasegrok.errors import InputError
 from phasegrok.frames import axis_cells, planned_axes
-from phasegrok.phases import Rule
+from phasegrok.phases import Rule, classify
 from tests.diagram.cases import LR, SCALES, ZERO, X, Y, check_layout, config_of, frame_of, only
 
 MAPS = ("phase", "probability", "entropy", "train_steps", "val_steps", "delay", "weight_norm",
@@ -130,6 +132,40 @@ def test_nothing_in_a_map_overlaps_and_nothing_is_cut_off(name: str, sweep: Any)
     check_layout(figure, panels(figure))
 
 
+def stricter() -> Asked:
+    """A sweep that stopped at 0.9, asked about 0.99: only who did not generalise can answer.
+
+    One seed of the first cell memorizes, the other was stopped, as were five other cells.
+    """
+    frame = frame_of(config_of())
+    frame.loc[0, ["val_step", "steps", "status"]] = [np.nan, 2000, "finished"]
+    for side in ("train", "val"):
+        frame[f"phase.{side}_accuracy"] = 0.9
+        crossed = [None if np.isnan(step) else step for step in frame[f"{side}_step"]]
+        frame[f"{side}_steps"] = [[step] * 4 + [None] * 3 for step in crossed]
+    rule = Rule(val_accuracy=0.99, gap=0.05)
+    return replace(asked(frame.assign(phase=classify(frame, rule))), rule=rule)
+
+
+@pytest.mark.parametrize("name", ["probability", "entropy", "cut", "boundary"])
+def test_the_seeds_that_a_rule_can_tell_do_not_stand_for_those_it_cannot(name: str) -> None:
+    question = stricter()
+    assert question.runs["phase"].tolist()[:2] == ["memorization", "undecided"]
+    picture = kind(name).picture(replace(question, at={X: ["0.3"]} if name == "cut" else {}))
+    told = "In 2 of 4 cells" if name == "cut" else "In 6 of 12 cells"
+    assert f"{told} the runs do not tell the phase of every seed" in picture.shows
+    assert told[3] in {text[-2] for text in legend(lay_out(picture, "")) if "undecided" in text}
+    assert "do not tell" not in kind(name).picture(asked()).shows
+
+
+@pytest.mark.parametrize("name", ["probability", "entropy", "cut", "boundary"])
+def test_where_no_run_is_decided_a_figure_of_shares_shows_just_that(name: str) -> None:
+    question = stricter()
+    runs = question.runs.loc[question.runs["phase"] == "undecided"]
+    figure = drawn(name, replace(question, runs=runs))
+    assert [text for text in legend(figure) if text.startswith("undecided")]
+
+
 def test_a_cut_runs_along_x_at_three_values_of_y_or_at_those_asked_for() -> None:
     figure = drawn("cut", asked())
     assert [ax.get_title() for ax in figure.subfigs[0].axes[:3]] == [
@@ -140,6 +176,67 @@ def test_a_cut_runs_along_x_at_three_values_of_y_or_at_those_asked_for() -> None
     across = drawn("cut", asked(at={X: ["0.6"]}))
     assert across.subfigs[0].axes[-1].get_xlabel() == "weight decay"
     assert across.subfigs[0].axes[-1].get_xscale() == "log"
+
+
+def test_a_cut_may_run_along_any_axis_and_through_a_line_without_runs() -> None:
+    places = {X: ["0.6"], Y: ["0.1", "1"]}
+    question = asked(sweep={"row": LR}, at=places)
+    gone = question.runs.loc[question.runs[Y] != 1]
+    figure = drawn("cut", replace(question, runs=gone))
+    assert [" ".join(ax.get_title().split()) for ax in figure.subfigs[0].axes[:2]] == [
+        "training fraction = 0.6, weight decay = 0.1",
+        "training fraction = 0.6, weight decay = 1",
+    ]
+    table = axis_cells(question.axes["row"])
+    ends = figure.subfigs[0].axes[0].get_xlim()
+    assert ends == (table["low"].iloc[0], table["high"].iloc[-1])
+    assert "missing (2)" in legend(figure)
+
+
+def test_more_cuts_than_stand_side_by_side_are_refused_with_the_axes_to_choose_on() -> None:
+    question = asked(sweep={"row": LR, "col": SCALES})
+    with pytest.raises(InputError, match=r"32 cuts .* --at optim.weight_decay=VALUE, of 0.01, 0.1"):
+        kind("cut").picture(question)
+    two = replace(question, at={"optim.lr": ["0.001"], Y: ["0.1"], X: ["0.6"]})
+    assert len(drawn("cut", two).subfigs[0].axes) == 2, "along the one axis that is free"
+
+
+NAMES = {"param": "task.operation", "values": ["x+y", "x*y", "x-y"]}
+
+
+@pytest.mark.parametrize(
+    ("sweep", "joined"),
+    [({"x": {**ZERO, "num": 4}, "y": None}, [0.03, 0.3, 3, 30]), ({"x": NAMES, "y": None}, [])],
+    ids=["zero", "names"],
+)
+def test_lines_join_no_names_and_do_not_cross_the_break_beside_zero(
+    sweep: Any, joined: list[float]
+) -> None:
+    question = asked(sweep=sweep)
+    ax = drawn("cut", question).subfigs[0].axes[1]
+    steps = [line for line in ax.lines if line.get_color() in (TRAIN, VAL)]
+    for line in steps:
+        if line.get_linestyle() in ("-", "--"):
+            np.testing.assert_allclose(line.get_xdata(), joined)
+    marks = [line for line in steps if line.get_marker() in ("o", "s")]
+    assert [len(line.get_xdata()) for line in marks] == [len(question.axes["x"].values)] * 2
+
+
+def with_curves(ids: Sequence[str]) -> pd.DataFrame:
+    curves = {"step": [0, 10], "weight_norm": [1.0, 2.0]}
+    curves |= {f"{of}_{what}": [0.1, 0.9] for of in ("train", "val") for what in ("acc", "loss")}
+    told = {f"curve.{name}": [curve] * len(ids) for name, curve in curves.items()}
+    return pd.DataFrame({"run_id": ids, **told})
+
+
+def test_of_chosen_cells_those_without_a_run_are_named_and_the_others_drawn() -> None:
+    question = asked(at={X: ["0.3", "0.6"], Y: ["1"]}, curves=with_curves)
+    gone = question.runs.loc[(question.runs[X] != 0.6) | (question.runs[Y] != 1)]
+    picture = kind("curves").picture(replace(question, runs=gone))
+    assert len(picture.headings) == 1 and "training fraction = 0.3" in picture.headings[0]
+    assert "No curves yet: training fraction = 0.6, weight decay = 1" in picture.shows
+    with pytest.raises(InputError, match="none of these cells has a run yet"):
+        kind("curves").picture(replace(question, runs=gone, at={X: ["0.6"], Y: ["1"]}))
 
 
 def test_a_sweep_is_compared_with_another_on_their_common_cells() -> None:
