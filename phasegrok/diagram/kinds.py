@@ -96,20 +96,29 @@ def delay(asked: Asked) -> Picture:
 
 def _steps(asked: Asked, of: str, words: str) -> Picture:
     full = steps_map(asked.runs, asked.axes, of, asked.rule)
-    return values.steps_picture(full, asked.axes, words, "no seed fitted")
+    return values.steps_picture(full, asked.axes, words, delay=of == "delay")
 
 
 def value(asked: Asked) -> Picture:
     if asked.column is None:
         numbers = asked.runs.select_dtypes("number").columns
         raise InputError(f"--kind value needs --column NAME, one of {', '.join(numbers)}")
-    full = value_map(asked.runs, asked.axes, asked.column)
-    return values.value_picture(full, asked.axes, label(asked.column))
+    return _value(asked, asked.column, label(asked.column))
 
 
 def weight_norm(asked: Asked) -> Picture:
-    full = value_map(asked.runs, asked.axes, "weight_norm")
-    return values.value_picture(full, asked.axes, "weight norm at the last step")
+    return _value(asked, "weight_norm", "weight norm where each run stopped")
+
+
+def _value(asked: Asked, column: str, words: str) -> Picture:
+    full = value_map(asked.runs, asked.axes, column)
+    early = asked.runs["steps"] < asked.runs["budget"]
+    decided = early & (asked.runs["status"] == "decided")
+    taken = (
+        f"Taken where each run stopped: {early.sum()} of {len(asked.runs)} did before their "
+        f"budget, {decided.sum()} of them decided."
+    )
+    return values.value_picture(full, asked.axes, words, taken)
 
 
 def cuts(asked: Asked) -> Picture:
@@ -186,11 +195,11 @@ KINDS: dict[str, Kind] = {
     "phase": Kind("the phase most seeds of each cell are in", phase),
     "probability": Kind("share of seeds in each phase, and how well it is known", probability),
     "entropy": Kind("how far the seeds of each cell disagree, in bits", entropy),
-    "train_steps": Kind("median steps to fit; censored cells hatched", train_steps),
-    "val_steps": Kind("median steps to generalise; censored cells hatched", val_steps),
-    "delay": Kind("median steps from fitting to generalising", delay),
+    "train_steps": Kind("median steps to fit; hatched where it was not reached", train_steps),
+    "val_steps": Kind("median steps to generalise; hatched where it was not reached", val_steps),
+    "delay": Kind("median steps from fitting to generalising, of seeds that fitted", delay),
     "value": Kind("median of any numeric column of the results", value, ("column",)),
-    "weight_norm": Kind("weight norm at the last step", weight_norm),
+    "weight_norm": Kind("weight norm where each run stopped", weight_norm),
     "cut": Kind("phase shares and steps along one axis, with bands over seeds", cuts, ("at",)),
     "curves": Kind("training curves of all seeds of chosen cells", curves, ("at",)),
     "budget": Kind("the phase map after a quarter, half and all of the budget", budget),

@@ -18,7 +18,7 @@ from phasegrok.diagram.layout import Picture
 from phasegrok.diagram.lines import step_limits
 from phasegrok.diagram.ticks import bar_ticks
 from phasegrok.diagram.tiles import Size
-from phasegrok.diagram.values import Scale, add_bar
+from phasegrok.diagram.values import MEDIAN_OPEN, Scale, add_bar
 from phasegrok.frames import label, value_text
 from phasegrok.frames.efficiency import FRACTION
 from phasegrok.frames.grid import guess_scale
@@ -42,7 +42,7 @@ def efficiency_picture(table: pd.DataFrame, by: Sequence[str], accuracy: float) 
         Line2D([], [], color=color, label=name or "median", **look) for name, color in named.items()
     ]
     entries.append(Patch(facecolor="0.5", alpha=0.25, label="smallest to largest"))
-    entries.append(Line2D([], [], color="0.3", label="median later", **_LATER))
+    entries.append(Line2D([], [], color="0.3", label="median at least", **_LATER))
     low, high = table[FRACTION].min(), table[FRACTION].max()
     censored = table["shown"].tolist().count("censored")
     stopped = int(table["stopped"].to_numpy().sum())
@@ -57,8 +57,7 @@ def efficiency_picture(table: pd.DataFrame, by: Sequence[str], accuracy: float) 
         entries=entries,
         bars=1 if scale else 0,
         shows=f"steps to validation accuracy ≥ {accuracy:g}: Kaplan–Meier median over seeds, bands "
-        "over the seeds that crossed; arrows: half or more of the seeds took longer than this"
-        + rest,
+        f"over the seeds that crossed. Arrows, at least so many steps: {MEDIAN_OPEN}" + rest,
         alt=f"Steps to validation accuracy {accuracy:g} against the training fraction from "
         f"{low:g} to {high:g}, {len(groups)} lines; {censored} of {len(table)} points censored.",
     )

@@ -20,6 +20,7 @@ from phasegrok.diagram.legend import Swatch, look_entries
 from phasegrok.diagram.mesh import Ground, boxes
 from phasegrok.diagram.ticks import bar_ticks
 from phasegrok.diagram.tiles import Size
+from phasegrok.diagram.values import MEDIAN_OPEN
 from phasegrok.frames import Axis, axis_cells, label
 from phasegrok.frames.words import undecided_text
 from phasegrok.phases import PHASES, Rule
@@ -38,7 +39,9 @@ def cuts_picture(cuts: Sequence[tuple[str, pd.DataFrame]], along: Axis, key: str
     every, headings = pd.concat([cut for _, cut in cuts]), [head for head, _ in cuts]
     present = [phase for phase in PHASES if (every[f"p.{phase}"].to_numpy() > 0).any()]
     lines = [_line(name, f"{_WORDS[name]} accuracy crosses", marker=True) for name in _STYLES]
-    up = Line2D([], [], color="0.3", marker="^", linestyle="", markersize=4, label="median later")
+    up = Line2D(
+        [], [], color="0.3", marker="^", linestyle="", markersize=4, label="median at least"
+    )
     return Picture(
         lambda room, size: _paint_cuts(room, cuts, along, key, present, size),
         rows=2,
@@ -52,8 +55,7 @@ def cuts_picture(cuts: Sequence[tuple[str, pd.DataFrame]], along: Axis, key: str
         ],
         shows="above, the share of seeds in each phase; below, the Kaplan–Meier median of the "
         "steps to cross the thresholds, bands from the smallest to the largest over the seeds "
-        "that crossed; arrows: half or more of the seeds took longer than this"
-        + undecided_text(every),
+        f"that crossed. Arrows, at least so many steps: {MEDIAN_OPEN}" + undecided_text(every),
         alt=f"Shares of the phases {', '.join(present)} and steps to fit and to generalise along "
         f"{label(along.key)}; {'; '.join(filter(None, headings)) or 'one cut'}.",
     )

@@ -98,16 +98,17 @@ def entropy_picture(full: pd.DataFrame, axes: Axes4) -> Picture:
     )
 
 
-def steps_picture(full: pd.DataFrame, axes: Axes4, label: str, unasked: str) -> Picture:
+def steps_picture(full: pd.DataFrame, axes: Axes4, label: str, *, delay: bool = False) -> Picture:
     """Steps on log colour, with censored cells told from those that took long.
 
     Args:
-        label: of the colour bar; `unasked`: what is said of cells with "none" to show.
+        label: of the colour bar; `delay`: the steps are those from fitting, of runs that fitted.
     """
     censored = full.loc[full["shown"] == "censored"]
     bounds = sorted({int(bound) for bound in censored["at_least"].dropna()})
     later = "–".join(map(str, dict.fromkeys((bounds[0], bounds[-1])))) if bounds else "?"
-    words = {**_WORDS, "censored": f"more than {later} steps", "none": unasked}
+    words = {**_WORDS, "censored": f"at least {later} steps", "none": "no seed fitted"}
+    seeds = "the seeds that fitted" if delay else "seeds"
     scale = Scale.of(label, full.loc[:, "median"], log=True)
     full = full.assign(value=full["median"])
     return _picture(
@@ -115,16 +116,29 @@ def steps_picture(full: pd.DataFrame, axes: Axes4, label: str, unasked: str) -> 
         facets(full, axes),
         axes,
         scale,
-        shows=f"{label}: Kaplan–Meier median over seeds. Hatched: half or more of the seeds did "
-        "not get there as long as they were followed",
+        shows=f"{label}: Kaplan–Meier median over {seeds}, the step by which half of them had got "
+        f"there. Hatched: {MEDIAN_OPEN}",
         alt=f"Map of the {label} over {spans_text(axes)}: {_range(full.loc[:, 'median'])}; "
         f"{len(censored)} cells censored.",
         words=words,
     )
 
 
-def value_picture(full: pd.DataFrame, axes: Axes4, label: str) -> Picture:
-    """The median of a column over the seeds of every cell; on log colour if it spans decades."""
+# What is said of cells and points whose median is not known.
+MEDIAN_OPEN = (
+    "the median was not reached; more than half had not got there when last seen, or runs stopped "
+    "under another rule leave it open"
+)
+
+
+def value_picture(full: pd.DataFrame, axes: Axes4, label: str, taken: str) -> Picture:
+    """The median of a column over the seeds of every cell; on log colour if it spans decades.
+
+    Args:
+        taken: at which of a run's steps the value was, as a sentence.
+    """
+    without = int(full["without"].to_numpy().sum())
+    lacking = f" {without} runs have no finite value and are left out." if without else ""
     known = full["median"].dropna().to_numpy(float)
     log = bool(len(known) and known.min() > 0 and known.max() >= _LOG * known.min())
     full = full.assign(value=full["median"])
@@ -133,7 +147,7 @@ def value_picture(full: pd.DataFrame, axes: Axes4, label: str) -> Picture:
         facets(full, axes),
         axes,
         Scale.of(label, full.loc[:, "median"], log=log),
-        shows=f"{label}: median over seeds",
+        shows=f"{label}: median over seeds. {taken}{lacking}",
         alt=f"Map of {label} over {spans_text(axes)}: {_range(full.loc[:, 'median'])}.",
         words={**_WORDS, "none": "no value"},
     )

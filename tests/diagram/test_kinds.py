@@ -76,7 +76,7 @@ def test_steps_are_on_log_colour_and_censored_cells_are_hatched_with_their_bound
     assert mesh.get_array().count() == 6
     (hatched,) = [c for c in ax.collections if isinstance(c, PolyCollection) and c.get_hatch()]
     assert len(hatched.get_paths()) == 6
-    assert legend(figure) == ["more than 2000 steps (6)"]
+    assert legend(figure) == ["at least 2000 steps (6)"]
 
 
 def test_missing_and_failed_cells_are_told_from_censored_ones() -> None:
@@ -85,7 +85,32 @@ def test_missing_and_failed_cells_are_told_from_censored_ones() -> None:
     failed = (gone[Y] == 1) & (gone[X] == 0.3)
     gone = gone.assign(status=gone["status"].mask(failed, "failed"))
     figure = drawn("val_steps", asked(gone))
-    assert sorted(legend(figure)) == ["failed (1)", "missing (3)", "more than 2000 steps (2)"]
+    assert sorted(legend(figure)) == ["at least 2000 steps (2)", "failed (1)", "missing (3)"]
+
+
+def test_one_crossed_seed_of_two_is_a_median_and_the_caption_calls_half_enough() -> None:
+    frame = frame_of(config_of())
+    frame.loc[0, ["val_step", "steps", "status"]] = [np.nan, 2000, "finished"]
+    picture = kind("val_steps").picture(asked(frame))
+    assert "the step by which half of them had got there" in picture.shows
+    assert "Hatched: the median was not reached; more than half had not got there" in picture.shows
+    assert legend(lay_out(picture, "")) == ["at least 2000 steps (6)"], "and none of this cell"
+    assert "median over the seeds that fitted" in kind("delay").picture(asked()).shows
+
+
+def test_values_are_those_where_runs_stopped_and_the_caption_says_how_many_did_early() -> None:
+    question = asked()
+    norms = question.runs["weight_norm"].mask(question.runs["seed"] == 0, np.inf)
+    picture = kind("weight_norm").picture(
+        replace(question, runs=question.runs.assign(weight_norm=norms))
+    )
+    assert "weight norm where each run stopped" in picture.shows
+    assert "12 of 24 did before their budget, 12 of them decided" in picture.shows
+    assert "12 runs have no finite value and are left out" in picture.shows
+    whole = kind("value").picture(asked(column="weight_norm")).shows
+    assert (
+        "12 of 24 did before their budget, 12 of them decided" in whole and "left out" not in whole
+    )
 
 
 def test_delays_of_zero_steps_lie_below_a_log_scale_and_its_bar_says_so() -> None:
