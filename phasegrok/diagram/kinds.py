@@ -16,7 +16,7 @@ from phasegrok.frames.boundary import boundaries
 from phasegrok.frames.compare import agreement, common_axes, difference
 from phasegrok.frames.efficiency import FRACTION, data_efficiency
 from phasegrok.frames.observable import value_map
-from phasegrok.frames.power_laws import scaling, scaling_line, scaling_runs
+from phasegrok.frames.power_laws import law_of, scaling_line, scaling_runs
 from phasegrok.frames.probability import phase_probability
 from phasegrok.frames.rules import (
     Named,
@@ -186,7 +186,7 @@ def scaling_laws(asked: Asked) -> Picture:
     numbers = [axis.key for axis in asked.axes.values() if axis.scale != "category"]
     keys, of = list(asked.against) or numbers, asked.of or "val"
     runs = scaling_runs(asked.runs, keys, of, asked.rule)
-    fit = scaling(asked.runs, keys, of, asked.rule)
+    fit = law_of(runs, of)
     law = {key: scaling_line(fit, key) for key in keys}
     return laws.scaling_picture(runs, fit, law, _TIMED[of])
 

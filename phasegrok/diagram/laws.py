@@ -25,6 +25,7 @@ from phasegrok.frames.grid import guess_scale
 
 _MINUS = "\N{MINUS SIGN}"
 _LATER: dict[str, Any] = {"marker": "^", "linestyle": "", "markersize": 4}
+_SOONER: dict[str, Any] = {"marker": "v", "linestyle": "", "markersize": 3}
 
 
 def efficiency_picture(table: pd.DataFrame, by: Sequence[str], accuracy: float) -> Picture:
@@ -145,15 +146,19 @@ def scaling_picture(
         Line2D([], [], color=VAL, linewidth=1.2, label="fitted median"),
         Patch(facecolor=VAL, alpha=0.25, label=f"its {level} interval"),
     ]  # fmt: skip
+    if at_once := int((runs["crossed"] & (runs["time"] <= 0)).sum()):
+        words_at_once = f"of these at most ({at_once})"
+        entries.insert(1, Line2D([], [], color=_POINTS, label=words_at_once, **_SOONER))
     laws = "; ".join(f"{label(key)}: {head}" for key, head in heads.items())
-    others = ", the others at their geometric mean" if len(law) > 1 else ""
+    others = ". Each line holds the other keys at their geometric mean" if len(law) > 1 else ""
     return Picture(
         lambda room, size: _paint_scaling(room, runs, law, heads, words, size),
         cols=len(law),
         headings=list(heads.values()),
         entries=entries,
-        shows=f"{words}, a point for each run, with the power law that log-normal regression with "
-        f"censoring fits{others}. Exponents with {level} intervals: {laws}{out}",
+        shows=f"{words}, a point for each run, with the power law that log-normal regression fits, "
+        "where censored runs count as longer, and others are known to the evaluation that saw them"
+        f"{others}. Exponents with {level} intervals: {laws}{out}",
         alt=f"Scaling of the {words}. {laws}. {about['events']} runs crossed, {about['censored']} "
         "are censored.",
     )
@@ -171,10 +176,12 @@ def _paint_scaling(
     size: Size,
 ) -> None:
     panels = room.subplots(1, len(law), sharey=True, squeeze=False)[0]
-    crossed, later = runs.loc[runs["crossed"]], runs.loc[~runs["crossed"]]
+    told, later = runs.loc[runs["crossed"]], runs.loc[~runs["crossed"]]
+    crossed, sooner = told.loc[told["time"] > 0], told.loc[told["time"] <= 0]
     for ax, (key, line) in zip(panels, law.items(), strict=True):
         ax.set(xscale="log", yscale="log", xlabel=label(key))
         ax.plot(crossed[key], crossed["time"], "o", color=_POINTS, markersize=1.8, alpha=0.45)
+        ax.plot(sooner[key], sooner["high"], color=_POINTS, alpha=0.5, **_SOONER)
         ax.plot(later[key], later["time"], color=_CUT_OFF, alpha=0.5, **{**_LATER, "markersize": 3})
         ax.fill_between(line[key], line["low"], line["high"], color=VAL, alpha=0.25, linewidth=0)
         ax.plot(line[key], line["median"], color=VAL, linewidth=1.2)
