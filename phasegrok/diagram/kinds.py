@@ -169,9 +169,10 @@ def differences(asked: Asked) -> Picture:
 
 
 def efficiency(asked: Asked) -> Picture:
-    by = [axis.key for axis in asked.axes.values() if axis.key != FRACTION]
+    by = [axis for axis in asked.axes.values() if axis.key != FRACTION]
     reached = 0.99 if asked.accuracy is None else asked.accuracy
-    table = data_efficiency(asked.runs, reached, by, asked.rule.budget)
+    keys = [axis.key for axis in by]
+    table = data_efficiency(asked.runs, reached, keys, asked.rule.budget)
     return laws.efficiency_picture(table, by, reached)
 
 

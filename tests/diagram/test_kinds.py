@@ -247,6 +247,42 @@ def test_lines_join_no_names_and_do_not_cross_the_break_beside_zero(
     assert [len(line.get_xdata()) for line in marks] == [len(question.axes["x"].values)] * 2
 
 
+def to_accuracy(y: Any) -> Asked:
+    question = asked(sweep={"y": y}, accuracy=0.9)
+    ladder = [[None if np.isnan(step) else step] * 4 + [None] * 3
+              for step in question.runs["val_step"]]  # fmt: skip
+    return replace(question, runs=question.runs.assign(val_steps=ladder))
+
+
+def efficiency_lines(question: Asked) -> list[str]:
+    figure = drawn("efficiency", question)
+    (ax,) = figure.subfigs[0].axes
+    assert len([line for line in ax.lines if line.get_marker() == "o"]) == len(legend(figure)) - 2
+    return legend(figure)[:-2]
+
+
+@pytest.mark.parametrize(
+    ("y", "names"),
+    [
+        ({"param": Y, "values": [1.0001, 1.0002]},
+         ["weight decay = 1.0001", "weight decay = 1.0002"]),
+        ({"param": "train.batch_size", "values": [None, 512, 1024]},
+         [f"batch size (examples) = {size}" for size in ("full batch", "512", "1024")]),
+    ],
+    ids=["alike", "batches"],
+)  # fmt: skip
+def test_every_value_has_a_line_of_efficiency_under_its_own_name(y: Any, names: list[str]) -> None:
+    assert efficiency_lines(to_accuracy(y)) == names
+
+
+def test_more_lines_of_efficiency_than_can_be_told_apart_are_refused() -> None:
+    question = to_accuracy({**SCALES, "values": [1.0 + i / 10 for i in range(7)]})
+    by = question.axes | {"row": planned_axes(config_of(x=LR, y=None)["sweep"])["x"]}
+    twice = [question.runs.assign(**{"optim.lr": lr}) for lr in (0.001, 0.01)]
+    with pytest.raises(InputError, match=r"makes 14, .* 12 apart: .* --at optim.lr=VALUE"):
+        kind("efficiency").picture(replace(question, runs=pd.concat(twice), axes=by))
+
+
 def with_curves(ids: Sequence[str]) -> pd.DataFrame:
     curves = {"step": [0, 10], "weight_norm": [1.0, 2.0]}
     curves |= {f"{of}_{what}": [0.1, 0.9] for of in ("train", "val") for what in ("acc", "loss")}
