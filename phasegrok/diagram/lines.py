@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -19,7 +18,7 @@ from phasegrok.diagram.layout import Picture
 from phasegrok.diagram.legend import Swatch, look_entries
 from phasegrok.diagram.mesh import Ground, boxes
 from phasegrok.diagram.ticks import bar_ticks
-from phasegrok.diagram.tiles import Size
+from phasegrok.diagram.tiles import Size, common_label
 from phasegrok.diagram.values import MEDIAN_OPEN
 from phasegrok.frames import Axis, axis_cells, label
 from phasegrok.frames.words import undecided_text
@@ -91,15 +90,8 @@ def _paint_cuts(
     for ax in panels.flat:
         ax.label_outer()
     head_panels(panels[0], [head for head, _ in cuts], size[0])
-    _common_xlabel(room, panels)
-
-
-def _common_xlabel(room: SubFigure, panels: np.ndarray) -> None:
     if panels.shape[1] > 1:
-        words = {"fontsize": matplotlib.rcParams["axes.labelsize"], "parse_math": False}
-        room.supxlabel(panels[-1, 0].get_xlabel(), **words)
-        for ax in panels[-1]:
-            ax.set_xlabel("")
+        common_label(room, panels, "x")
 
 
 def step_limits(panels: Sequence[Axes]) -> None:
@@ -196,7 +188,8 @@ def _paint_curves(
     for ax in panels.flat:
         ax.label_outer()
     head_panels(panels[0], [head for head, _ in chosen], size[0])
-    _common_xlabel(room, panels)
+    if panels.shape[1] > 1:
+        common_label(room, panels, "x")
 
 
 def _step_ticks(panels: np.ndarray, size: Size) -> None:
