@@ -12,7 +12,7 @@ from phasegrok.diagram.chosen import chosen_curves, chosen_cuts
 from phasegrok.diagram.layout import Picture
 from phasegrok.errors import InputError
 from phasegrok.frames import Axis, label, phase_map
-from phasegrok.frames.boundary import boundaries
+from phasegrok.frames.boundary import ALL, REST, boundaries
 from phasegrok.frames.compare import agreement, common_axes, difference
 from phasegrok.frames.efficiency import FRACTION, data_efficiency
 from phasegrok.frames.observable import value_map
@@ -141,7 +141,7 @@ def gap(asked: Asked) -> Picture:
 
 
 def accuracy(asked: Asked) -> Picture:
-    return _sensitivity(asked, accuracy_rules(asked.rule))
+    return _sensitivity(asked, accuracy_rules(asked.rule, of=asked.of))
 
 
 def _sensitivity(asked: Asked, rules: Sequence[Named]) -> Picture:
@@ -153,7 +153,9 @@ def _sensitivity(asked: Asked, rules: Sequence[Named]) -> Picture:
 
 def boundary(asked: Asked) -> Picture:
     full = phase_map(asked.runs, asked.axes)
-    return maps.boundary_picture(full, asked.axes, boundaries(asked.runs, asked.axes, "all"))
+    pair = (*asked.against, REST) if len(asked.against) == 1 else tuple(asked.against)
+    found = boundaries(asked.runs, asked.axes, pair or ALL)
+    return maps.boundary_picture(full, asked.axes, found)
 
 
 def differences(asked: Asked) -> Picture:
@@ -201,12 +203,13 @@ KINDS: dict[str, Kind] = {
     "delay": Kind("median steps from fitting to generalising, of seeds that fitted", delay),
     "value": Kind("median of any numeric column of the results", value, ("column",)),
     "weight_norm": Kind("weight norm where each run stopped", weight_norm),
-    "cut": Kind("phase shares and steps along one axis, with bands over seeds", cuts, ("at",)),
+    "cut": Kind("phase shares, and steps with bands over seeds, along one axis", cuts, ("at",)),
     "curves": Kind("training curves of all seeds of chosen cells", curves, ("at",)),
     "budget": Kind("the phase map after a quarter, half and all of the budget", budget),
     "gap": Kind("the phase map under half, the rule's and twice the gap", gap),
-    "accuracy": Kind("the phase map under the accuracies of the ladder", accuracy),
-    "boundary": Kind("where one phase gives way to another, with bootstrap bands", boundary),
+    "accuracy": Kind("the phase map under the accuracies of the ladder", accuracy, ("of",)),
+    "boundary": Kind("where one phase gives way to another, with bootstrap bands", boundary,
+                     ("against",)),
     "difference": Kind("two sweeps, where they differ, how far they agree", differences,
                        ("against",)),
     "efficiency": Kind("steps to an accuracy against the training fraction", efficiency),

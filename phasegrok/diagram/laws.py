@@ -87,10 +87,11 @@ def _groups(table: pd.DataFrame, by: Sequence[Axis]) -> list[tuple[str, pd.DataF
     """The lines in the order of the axes, each with its name."""
     if not by:
         return [("", table)]
-    places = [axis.positions(table.loc[:, axis.key]).rename(axis.key) for axis in by]
+    places = [axis.positions(table.loc[:, axis.key]) for axis in by]
+    parts: Any = table.groupby(places, sort=True)
     return [
         (", ".join(facet_text(axis, at) for axis, at in zip(by, place, strict=True)), part)
-        for place, part in table.groupby(places, sort=True)
+        for place, part in parts
     ]
 
 
@@ -160,7 +161,7 @@ def scaling_picture(
         Line2D([], [], color=VAL, linewidth=1.2, label="fitted median"),
         Patch(facecolor=VAL, alpha=0.25, label=f"its {level} interval"),
     ]  # fmt: skip
-    if at_once := int((runs["crossed"] & (runs["time"] <= 0)).sum()):
+    if at_once := len(runs.loc[runs["crossed"] & (runs["time"] <= 0)]):
         words_at_once = f"of these at most ({at_once})"
         entries.insert(1, Line2D([], [], color=_POINTS, label=words_at_once, **_SOONER))
     laws = "; ".join(f"{label(key)}: {head}" for key, head in heads.items())

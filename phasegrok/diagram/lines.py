@@ -21,7 +21,8 @@ from phasegrok.diagram.ticks import bar_ticks
 from phasegrok.diagram.tiles import Size, common_label
 from phasegrok.diagram.values import MEDIAN_OPEN
 from phasegrok.frames import Axis, axis_cells, label
-from phasegrok.frames.words import undecided_text
+from phasegrok.frames.probability import half_widths
+from phasegrok.frames.words import span_text, undecided_text
 from phasegrok.phases import PHASES, Rule
 
 _STYLES: dict[str, tuple[str, Any, str]] = {"train": (TRAIN, "--", "s"), "val": (VAL, "-", "o")}
@@ -52,9 +53,10 @@ def cuts_picture(cuts: Sequence[tuple[str, pd.DataFrame]], along: Axis, key: str
             *lines,
             up,
         ],
-        shows="above, the share of seeds in each phase; below, the Kaplan–Meier median of the "
-        "steps to cross the thresholds, bands from the smallest to the largest over the seeds "
-        f"that crossed. Arrows, at least so many steps: {MEDIAN_OPEN}" + undecided_text(every),
+        shows="above, the share of seeds in each phase (half-width of 95 % credible intervals, "
+        f"Jeffreys: {span_text(half_widths(every))}); below, the Kaplan–Meier median of the steps "
+        "to cross the thresholds, bands from the smallest to the largest over the seeds that "
+        f"crossed. Arrows, at least so many steps: {MEDIAN_OPEN}" + undecided_text(every),
         alt=f"Shares of the phases {', '.join(present)} and steps to fit and to generalise along "
         f"{label(along.key)}; {'; '.join(filter(None, headings)) or 'one cut'}.",
     )

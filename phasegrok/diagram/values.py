@@ -21,7 +21,8 @@ from phasegrok.diagram.mesh import Ground, boxes, mesh
 from phasegrok.diagram.ticks import bar_ticks
 from phasegrok.diagram.tiles import Size, Tiles, facets, multiples, paint_tiles
 from phasegrok.frames import Axis
-from phasegrok.frames.words import spans_text, undecided_text
+from phasegrok.frames.probability import half_widths
+from phasegrok.frames.words import span_text, spans_text, undecided_text
 from phasegrok.phases import PHASES
 
 Axes4 = Mapping[str, Axis]
@@ -63,18 +64,16 @@ def probability_picture(full: pd.DataFrame, axes: Axes4) -> Picture:
     """How likely each phase is in every cell, a map each, and how well that is known."""
     present = [phase for phase in PHASES if (full[f"p.{phase}"].to_numpy() > 0).any()]
     parts = {phase: full.assign(value=full[f"p.{phase}"]) for phase in present}
-    widths = [(full[f"high.{phase}"] - full[f"low.{phase}"]) / 2 for phase in PHASES]
-    widest = pd.concat(widths, axis=1).max(axis=1)
+    widest = half_widths(full)
     parts["half-width"] = full.assign(value=widest)
     scale = Scale("share of seeds; half-width of its 95 % interval", 0, 1, cmap=SHARES)
-    span = f"{widest.min():.2f} to {widest.max():.2f}" if widest.notna().any() else "unknown"
     return _picture(
         full.assign(value=widest),
         multiples(parts, axes),
         axes,
         scale,
         shows="the share of seeds in each phase; last, the half-width of its 95 % credible "
-        f"interval (Jeffreys), the widest of the phases in each cell, {span}"
+        f"interval (Jeffreys), the widest of the phases in each cell, {span_text(widest)}"
         + undecided_text(full),
         alt=f"Share of seeds in each phase ({', '.join(present) or 'none is decided'}) over "
         f"{spans_text(axes)}.",

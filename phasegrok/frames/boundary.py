@@ -32,7 +32,7 @@ _POINT = ("axis", "x", "y", "low", "high", "found", "line")
 def boundaries(
     frame: pd.DataFrame,
     axes: Mapping[str, Axis],
-    pair: tuple[str, str] | str | None = None,
+    pair: tuple[str, ...] | str | None = None,
     draws: int = 200,
     level: float = 0.9,
     seed: int = 0,
@@ -64,7 +64,8 @@ def boundaries(
         axes; names and the zero of a log axis stand where `axis_cells` has their centre, and y
         is 0 where there is no such axis); `low`, `high` (the band along `axis`; NaN where one of
         the two cells has fewer than two seeds); `found` (share of draws with such a crossing on
-        the row or column); `line` (a number for each line).
+        the row or column; the band is of these); `line` (a number for each line). `attrs` has
+        `draws` and `level`.
     """
     if draws < 0 or not 0 < level < 1:
         raise InputError(
@@ -85,10 +86,12 @@ def boundaries(
                 number = points[-1]["line"] + 1 if points else 0
                 points += [told | point | {"line": number} for point in line]
     columns = ["between", *_facet(axes, {"row": 0, "col": 0}), *_POINT]
-    return pd.DataFrame(points, columns=columns)
+    table = pd.DataFrame(points, columns=columns)
+    table.attrs = {"draws": draws, "level": level}
+    return table
 
 
-def _pairs(pair: tuple[str, str] | str | None, counts: np.ndarray) -> list[tuple[str, str]]:
+def _pairs(pair: tuple[str, ...] | str | None, counts: np.ndarray) -> list[tuple[str, str]]:
     there = [phase for i, phase in enumerate(PHASES) if counts[..., i].any()]
     if pair is None:
         return [(phase, REST) for phase in there]

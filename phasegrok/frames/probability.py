@@ -42,6 +42,12 @@ def phase_probability(
     return full.assign(**bounds)
 
 
+def half_widths(full: pd.DataFrame) -> pd.Series:
+    """Half the width of the widest interval in each cell of `phase_probability`."""
+    widths = [full[f"high.{name}"] - full[f"low.{name}"] for name in PHASES]
+    return pd.concat(widths, axis=1).max(axis=1) / 2
+
+
 def credible(
     count: np.ndarray, total: np.ndarray, level: float = 0.95
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -62,16 +62,22 @@ def _gap_words(gap: int | float) -> str:
     return f"gap {100 * gap:g} % of the budget" if _is_share(gap) else f"gap {gap:g} steps"
 
 
-def accuracy_rules(rule: Rule, accuracies: Sequence[float] = LADDER) -> list[Named]:
-    """The rule with both thresholds, of training and of validation, at each of these accuracies.
+def accuracy_rules(
+    rule: Rule, accuracies: Sequence[float] = LADDER, of: str | None = None
+) -> list[Named]:
+    """The rule with its thresholds at each of these accuracies: both, or that of "train" or "val".
 
     Every run keeps its crossings for the accuracies of the ladder. Any other is answered only by
     runs that were trained under it, and leaves the rest undecided; so is, under a higher accuracy
     than it was stopped at, a run that had not crossed it by then.
     """
+    words = {"train": "training accuracy", "val": "validation accuracy"}
+    if of not in (None, *words):
+        raise InputError(f"of = {of!r}: an accuracy is of {' or of '.join(words)}")
+    moved = [f"{name}_accuracy" for name in words if of in (None, name)]
     return [
-        (f"accuracy ≥ {accuracy:g}", replace(rule, train_accuracy=accuracy, val_accuracy=accuracy))
-        for accuracy in accuracies
+        (f"{words.get(of or '', 'accuracy')} ≥ {at:g}", replace(rule, **dict.fromkeys(moved, at)))
+        for at in accuracies
     ]
 
 

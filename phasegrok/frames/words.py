@@ -137,9 +137,14 @@ def alt_text(runs: int, axes: Mapping[str, Axis], full: pd.DataFrame) -> str:
     return f"Phase diagram over {spans_text(axes)}. {cells_text}. Cells: {counts}."
 
 
+def span_text(values: pd.Series) -> str:
+    """From the smallest to the largest, to two places."""
+    return f"{values.min():.2f} to {values.max():.2f}" if values.notna().any() else "unknown"
+
+
 def undecided_text(full: pd.DataFrame) -> str:
     """Why cells with undecided seeds have no shares, as what follows a clause; "" without any."""
-    count = int((full["undecided"] > 0).sum())
+    count = len(full.loc[full["undecided"] > 0])
     if not count:
         return ""
     return (

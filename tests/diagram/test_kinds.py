@@ -239,7 +239,7 @@ def test_lines_join_no_names_and_do_not_cross_the_break_beside_zero(
 ) -> None:
     question = asked(sweep=sweep)
     ax = drawn("cut", question).subfigs[0].axes[1]
-    steps = [line for line in ax.lines if line.get_color() in (TRAIN, VAL)]
+    steps: list[Any] = [line for line in ax.lines if line.get_color() in (TRAIN, VAL)]
     for line in steps:
         if line.get_linestyle() in ("-", "--"):
             np.testing.assert_allclose(line.get_xdata(), joined)
@@ -277,7 +277,7 @@ def test_every_value_has_a_line_of_efficiency_under_its_own_name(y: Any, names: 
 
 def test_more_lines_of_efficiency_than_can_be_told_apart_are_refused() -> None:
     question = to_accuracy({**SCALES, "values": [1.0 + i / 10 for i in range(7)]})
-    by = question.axes | {"row": planned_axes(config_of(x=LR, y=None)["sweep"])["x"]}
+    by = dict(question.axes) | {"row": planned_axes(config_of(x=LR, y=None)["sweep"])["x"]}
     twice = [question.runs.assign(**{"optim.lr": lr}) for lr in (0.001, 0.01)]
     with pytest.raises(InputError, match=r"makes 14, .* 12 apart: .* --at optim.lr=VALUE"):
         kind("efficiency").picture(replace(question, runs=pd.concat(twice), axes=by))
@@ -298,6 +298,41 @@ def test_of_chosen_cells_those_without_a_run_are_named_and_the_others_drawn() ->
     assert "No curves yet: training fraction = 0.6, weight decay = 1" in picture.shows
     with pytest.raises(InputError, match="none of these cells has a run yet"):
         kind("curves").picture(replace(question, runs=gone, at={X: ["0.6"], Y: ["1"]}))
+
+
+def noisy() -> Asked:
+    """Weight decays where two of five seeds are in another phase than the rest."""
+    config = config_of(seeds=5) | {"seeds": 5}
+    frame = frame_of(config)
+    below = frame[Y] < 0.5
+    phase = np.where(below ^ (frame["seed"] < 2), "memorization", "grokking")
+    return asked(frame.assign(phase=phase))
+
+
+def test_a_boundary_tells_between_which_phases_and_how_many_draws_have_it() -> None:
+    shows = kind("boundary").picture(noisy()).shows
+    assert "90 % bootstrap bands over seeds (200 draws)" in shows
+    assert "of 3 points are crossed in fewer than 90 % of the draws" in shows
+    for against, told in ((["grokking"], "grokking / rest"),
+                          (["memorization", "grokking"], "memorization / grokking")):  # fmt: skip
+        assert told in kind("boundary").picture(replace(noisy(), against=against)).alt
+    with pytest.raises(InputError, match="a boundary is between two of the phases"):
+        kind("boundary").picture(replace(noisy(), against=["groking"]))
+
+
+def test_a_cut_says_how_well_its_shares_are_known() -> None:
+    picture = kind("cut").picture(asked())
+    assert "(half-width of 95 % credible intervals, Jeffreys: 0.33 to 0.33)" in picture.shows
+
+
+def test_the_thresholds_of_accuracy_move_together_or_one_alone() -> None:
+    question = stricter()
+    titles = {of: [" ".join(ax.get_title().split()) for ax in panels(drawn("accuracy", ask))]
+              for of in (None, "train", "val") for ask in [replace(question, of=of)]}  # fmt: skip
+    assert titles[None][5] != titles["val"][5] and titles["val"][5].startswith("validation acc")
+    assert titles["train"][0].startswith("training accuracy ≥ 0.5:")
+    with pytest.raises(InputError, match="an accuracy is of train or of val"):
+        kind("accuracy").picture(replace(question, of="delay"))
 
 
 def test_a_sweep_is_compared_with_another_on_their_common_cells() -> None:
