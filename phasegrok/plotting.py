@@ -66,10 +66,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="gap: which, beside the rule's own; default: half of it and twice",
     )  # fmt: skip
     some.add_argument("--column", metavar="NAME", help="value: the column of the results")
-    some.add_argument("--of", choices=("val", "train", "delay"), help="scaling: which steps")
+    some.add_argument(
+        "--of",
+        choices=("val", "train", "delay"),
+        help="scaling: which steps; accuracy: which threshold",
+    )
     some.add_argument(
         "--against", nargs="+", default=[], metavar="WHAT",
-        help="difference: another sweep's directory; scaling: swept keys",
+        help="difference: another sweep's directory; scaling: swept keys; boundary: phases",
     )  # fmt: skip
     files = parser.add_argument_group("files")
     files.add_argument("--out", type=Path, metavar="FOLDER", help="where to write; default: DIR")

@@ -30,9 +30,9 @@ def gap(asked: Asked) -> Picture:
 
 
 def accuracy(asked: Asked) -> Picture:
-    rules = accuracy_rules(asked.rule)
+    rules = accuracy_rules(asked.rule, of=asked.of)
     if asked.rule not in [rule for _, rule in rules]:
-        rules = [(accuracy_words(asked.rule), asked.rule), *rules]
+        rules = [(accuracy_words(asked.rule, asked.of), asked.rule), *rules]
     return _picture(asked, rules, "accuracy")
 
 

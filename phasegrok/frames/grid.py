@@ -124,17 +124,28 @@ def refuse_mixed(frame: pd.DataFrame, drawn: Iterable[str]) -> None:
 
     A hyperparameter that the drawn ones decide, as one of two that move together, mixes nothing.
     """
+    if found := mixed(frame, drawn):
+        raise InputError([_mixed(key, values) for key, values in found.items()])
+
+
+def mixed(
+    frame: pd.DataFrame, drawn: Iterable[str], except_: Iterable[str] = ()
+) -> dict[str, list[Hashable]]:
+    """The hyperparameters in which runs differ that are alike in the drawn ones, and their values.
+
+    Args:
+        except_: the keys that may differ.
+    """
     drawn = list(drawn)
     at, cells_drawn = combinations(frame, drawn)
-    mixed = {}
+    found = {}
     for key in frame.columns:
-        if key in drawn or not str(key).startswith(HYPERPARAMETERS):
+        if key in (*drawn, *except_) or not str(key).startswith(HYPERPARAMETERS):
             continue
         codes, values = distinct(frame.loc[:, key])
         if len(np.unique(at * len(values) + codes)) > len(cells_drawn):
-            mixed[key] = values
-    if mixed:
-        raise InputError([_mixed(key, values) for key, values in mixed.items()])
+            found[str(key)] = values
+    return found
 
 
 def _mixed(key: str, values: Sequence[Hashable]) -> str:

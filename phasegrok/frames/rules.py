@@ -65,19 +65,29 @@ def _gap_words(gap: int | float) -> str:
     return f"gap {100 * gap:g} % of the budget" if _is_share(gap) else f"gap {gap:g} steps"
 
 
-def accuracy_rules(rule: Rule, accuracies: Sequence[float] = LADDER) -> list[Named]:
-    """The rule with both thresholds, of training and of validation, at each of these accuracies.
+def accuracy_rules(
+    rule: Rule, accuracies: Sequence[float] = LADDER, of: str | None = None
+) -> list[Named]:
+    """The rule with its thresholds at each of these accuracies: both, or that of "train" or "val".
 
     Every run keeps its crossings for the accuracies of the ladder. Any other is answered only by
     runs that were trained under it, and leaves the rest undecided; so is, under a higher accuracy
     than it was stopped at, a run that had not crossed it by then.
     """
-    rules = [replace(rule, train_accuracy=each, val_accuracy=each) for each in accuracies]
-    return [(accuracy_words(each), each) for each in rules]
+    if of not in (None, *_WORDS):
+        raise InputError(f"of = {of!r}: an accuracy is of {' or of '.join(_WORDS)}")
+    moved = [f"{name}_accuracy" for name in _WORDS if of in (None, name)]
+    rules = [replace(rule, **dict.fromkeys(moved, each)) for each in accuracies]
+    return [(accuracy_words(each, of), each) for each in rules]
 
 
-def accuracy_words(rule: Rule) -> str:
+_WORDS = {"train": "training accuracy", "val": "validation accuracy"}
+
+
+def accuracy_words(rule: Rule, of: str | None = None) -> str:
     """The thresholds of a rule, as `accuracy_rules` calls them."""
+    if of is not None:
+        return f"{_WORDS[of]} ≥ {getattr(rule, f'{of}_accuracy'):g}"
     if rule.train_accuracy == rule.val_accuracy:
         return f"accuracy ≥ {rule.val_accuracy:g}"
     return f"training accuracy ≥ {rule.train_accuracy:g}, validation ≥ {rule.val_accuracy:g}"

@@ -186,6 +186,22 @@ def alt_text(runs: int, axes: Mapping[str, Axis], full: pd.DataFrame) -> str:
     return f"Phase diagram over {spans_text(axes)}. {cells_text}. Cells: {counts}."
 
 
+def span_text(values: pd.Series) -> str:
+    """From the smallest to the largest, to two places."""
+    return f"{values.min():.2f} to {values.max():.2f}" if values.notna().any() else "unknown"
+
+
+def undecided_text(full: pd.DataFrame) -> str:
+    """Why cells with undecided seeds have no shares, as what follows a clause; "" without any."""
+    count = len(full.loc[full["undecided"] > 0])
+    if not count:
+        return ""
+    return (
+        f". In {count} of {len(full)} cells the runs do not tell the phase of every seed: they "
+        "have no shares, for which seeds are told depends on the phase"
+    )
+
+
 def spans_text(axes: Mapping[str, Axis]) -> str:
     """The axes of a figure in words, each from its first value to its last."""
     return "; ".join(

@@ -272,6 +272,8 @@ def test_the_list_needs_no_directory(capsys: pytest.CaptureFixture[str]) -> None
         (["--at", Y], "expected KEY=VALUE"),
         (["--at", f"{Y}=1", "--at", f"{Y}=10"], "is given 2 times"),
         (["--at", f"{Y}=1", "--at", f"{X}=0.6"], "every swept key is fixed"),
+        (["--kind", "cut", "--at", "optim.lr=1"], "optim.lr is no axis of this figure; there are"),
+        (["--kind", "curves", "--at", "optim.wd=1"], "optim.wd is no axis of this figure; there"),
         (["--kind", "difference"], "needs --against DIR"),
         (["--kind", "difference", "--against", "nowhere"], "nowhere is not a sweep's directory"),
         (["--kind", "scaling", "--against", "optim.wd"], "no column optim.wd"),
