@@ -101,7 +101,7 @@ def caption(
         at: swept keys of which the figure shows one value.
         rule: what the phases are judged by, if it is not that of the config.
     """
-    sweep, budget = config["sweep"], config["train"]["steps"]
+    budget = config["train"]["steps"]
     fixed = (
         ", ".join(f"{_short(key)} = {value_text(value, key)}" for key, value in at.items())
         if at
@@ -109,14 +109,19 @@ def caption(
     )
     rule = rule or Rule.from_config(config["phase"])
     sentences = [
-        f"{sweep['name']}: {_fixed(config)}.",
-        *_paired(sweep),
+        asked_text(config),
         f"Here {fixed}." if fixed else "",
         f"Budget {budget} steps, {_runs(frame, shows.rstrip('.'))}.",
         rule_text(rule, rule.budget or budget),
         f"Data {data_hash}." if data_hash else "",
     ]
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def asked_text(config: Config) -> str:
+    """The sweep's name, what is the same in every cell, and which axes move together."""
+    sweep = config["sweep"]
+    return " ".join([f"{sweep['name']}: {_fixed(config)}.", *_paired(sweep)])
 
 
 def rule_text(rule: Rule, budget: int) -> str:
@@ -212,15 +217,20 @@ def _paired(sweep: Config) -> list[str]:
 
 
 def _runs(frame: pd.DataFrame, shows: str = "") -> str:
+    count, of, majority = counted_text(frame)
+    if shows:
+        return f"{count} of {of}; {shows}"
+    return f"{count}; cells (counted in the legend) show {majority}"
+
+
+def counted_text(frame: pd.DataFrame) -> tuple[str, str, str]:
+    """How many runs there are, of which seeds, and what a phase map shows of these."""
     seeds = sorted({int(seed) for seed in frame["seed"].tolist()})
     failed = frame["status"].tolist().count("failed") if "status" in frame else 0
     count = f"{len(frame)} runs" + (f" ({failed} failed)" if failed else "")
-    lone = len(seeds) == 1
-    of = f"seed {seeds[0]}" if lone else f"seeds {_ranges(seeds)}"
-    if shows:
-        return f"{count} of {of}; {shows}"
-    shown = of if lone else f"the majority of {of}"
-    return f"{count}; cells (counted in the legend) show {shown}"
+    if len(seeds) == 1:
+        return count, f"seed {seeds[0]}", f"seed {seeds[0]}"
+    return count, f"seeds {_ranges(seeds)}", f"the majority of seeds {_ranges(seeds)}"
 
 
 def _ranges(numbers: Sequence[int]) -> str:

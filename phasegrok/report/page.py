@@ -22,7 +22,7 @@ from phasegrok.store.files import write_text
 # In the order in which they build on each other.
 SCRIPTS = (
     *("data", "phases", "cells", "maps", "canvas", "curves", "panels", "controls"),
-    *("state", "drawing", "pointing", "app"),
+    *("state", "caption", "drawing", "pointing", "app"),
 )
 
 

@@ -14,7 +14,7 @@ from phasegrok.diagram import colors, data_hash
 from phasegrok.diagram.ramps import ramp
 from phasegrok.frames.grid import Axis, planned_axes
 from phasegrok.frames.probability import credible
-from phasegrok.frames.words import caption, label
+from phasegrok.frames.words import asked_text, counted_text, label
 from phasegrok.phases import LABELS, LADDER, PHASES, Rule
 from phasegrok.report.axes import described
 from phasegrok.report.curves import counted, thinned, totals
@@ -67,7 +67,7 @@ def payload(store: Store, version: str = "", files: bool = True) -> dict[str, An
     return {
         "version": version,
         "name": str(config["sweep"]["name"]),
-        "caption": caption(frame, config, data) if len(frame) else "",
+        "caption": _caption(frame, config, data),
         "rule": _rule(config),
         "ladder": LADDER,
         "labels": LABELS,
@@ -98,6 +98,17 @@ def _observed(frame: pd.DataFrame, config: Mapping[str, Any]) -> dict[str, str]:
         and frame[name].notna().to_numpy().any()
     ]
     return known | {name: label(name) for name in others}
+
+
+def _caption(frame: pd.DataFrame, config: Mapping[str, Any], data: str) -> dict[str, Any]:
+    """The parts of the caption that no choice of the reader changes; the page adds the others."""
+    told = counted_text(frame) if len(frame) else ("no run yet", "no seed", "no seed")
+    return {
+        "asked": asked_text(config),
+        "budget": int(config["train"]["steps"]),
+        **dict(zip(("runs", "seeds", "majority"), told, strict=True)),
+        "data": data,
+    }
 
 
 def _rule(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,7 +37,6 @@ function facts() {
   byId("standing").textContent = waiting > 0
     ? `${numberText(data.runs)} of ${numberText(data.planned)} planned runs have ended; the others are missing.`
     : `All ${numberText(data.planned)} planned runs have ended.`;
-  byId("caption").textContent = data.caption;
   byId("failures").replaceChildren(failureTable(data));
   byId("failed").querySelector("summary").textContent = `Failed runs (${data.failed})`;
   byId("settings").replaceChildren(table(["setting", "value"], data.settings));

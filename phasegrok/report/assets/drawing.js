@@ -5,6 +5,7 @@ function render() {
   drawDiagram();
   byId("legend").replaceChildren(...legend());
   byId("counts").replaceChildren(countsTable(page));
+  byId("caption").replaceChildren(...captionOf(page));
   clearTimeout(page.saving); // a dragged slider draws more often than browsers let links change
   page.saving = setTimeout(saveLink, 150);
 }
