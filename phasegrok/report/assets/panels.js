@@ -29,9 +29,9 @@ function cellText(data, cell) {
 
 /** One line on how long the seeds of a cell took: the median, or what is known of it. */
 function waitText(data, cell, rule, of, words) {
-  const { median, atLeast, runs, censored } = timesOf(data, cell, rule, of);
+  const { shown, median, atLeast, runs, censored } = timesOf(data, cell, rule, of);
   if (!runs) return null;
-  const time = Number.isNaN(median) ? `more than ${numberText(atLeast)}` : numberText(median);
+  const time = shown === "value" ? numberText(median) : `at least ${numberText(atLeast)}`;
   const rest = censored ? ` (${censored} of ${runs} censored)` : "";
   return `${words}: ${time}${rest}`;
 }
@@ -51,7 +51,8 @@ function cellLines({ data, rule, summary, map }, cell) {
   const shares = data.phases
     .map((phase, i) => [phase, counts.of[i]])
     .filter(([, count]) => count > 0)
-    .map(([phase, count]) => `${phase} ${count} of ${counts.known} ${percent(data, count, counts.known)}`);
+    .map(([phase, count]) => `${phase} ${count} of ${counts.known} ${percent(data, count, counts.known)}` +
+      (phase === "memorization" ? `, censored at ${numberText(rule.budget)} steps` : ""));
   const none = runsOf(data, cell).length ? "no seed has a phase" : "no run here yet";
   lines.push(...(shares.length ? shares : [none]));
   if (counts.undecided) lines.push(`${counts.undecided} undecided: the stored data cannot answer this rule`);
