@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from phasegrok import Rule, cells
-from phasegrok.diagram import data_hash
+from phasegrok.diagram import colors, data_hash
 from phasegrok.frames.words import caption, rule_text
 from phasegrok.phases import LADDER
 from phasegrok.report import write
@@ -81,3 +81,25 @@ def test_a_median_that_runs_stopped_early_may_have_moved_is_told_as_a_bound(
         page.mouse.click(**cell_box(page, 0, 0))
         for place in ("#tip", "#cell"):
             assert f"Steps to generalise: {told}" in page.locator(place).inner_text()
+
+
+def test_the_legend_lists_phases_that_only_share_ties_and_paints_the_tie_there_is(
+    opened: Open, tmp_path: Path
+) -> None:
+    store = invented(tmp_path / "store", "seeds=2", runs=slice(0, 0))
+    rows = [
+        planned(run, status="finished", steps=BUDGET, train_step=100 if run.seed else None)
+        for run in cells.runs(store.config())[:2]
+    ]
+    store.write_part("part-0", rows, store.config())
+    with opened(write(store).as_uri()) as page:
+        told = page.locator("#legend .key").all_inner_texts()
+        assert told == ["memorization 0", "confusion 0", "tie 1", "missing 11"]
+        painted = page.evaluate("""() => {
+            const context = document.querySelectorAll('#legend canvas')[2].getContext('2d');
+            const { data } = context.getImageData(0, 0, 18, 14);
+            const hex = (byte) => byte.toString(16).padStart(2, '0').toUpperCase();
+            return [[2, 11], [15, 2]].map(([x, y]) => 4 * (18 * y + x)).map((at) =>
+                `#${Array.from(data.slice(at, at + 3), hex).join('')}`); }""")
+        shared = ("memorization", "confusion")
+        assert painted == [colors.PHASE_COLORS[phase] for phase in shared]

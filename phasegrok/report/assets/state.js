@@ -37,6 +37,12 @@ function cellOn(i, j) {
   return cellAt(page.data, places);
 }
 
+/** All cells of the slice that is shown. */
+function cellsOn() {
+  const { x, y } = page.plan;
+  return x.values.flatMap((_, i) => (y ? y.values : [0]).map((_, j) => cellOn(i, j)));
+}
+
 /** Where a cell is in the slice that is shown; null if in another. */
 function placesOn(cell) {
   const { x, y, places } = page.state;
