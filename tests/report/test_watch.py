@@ -18,7 +18,8 @@ from phasegrok import InputError, cells
 from phasegrok.report import serve
 from phasegrok.store import Store
 from tests.report.conftest import Open, until
-from tests.report.stores import invented, write_part
+from tests.report.stores import BUDGET, invented, planned, write_part
+from tests.report.test_page import cell_box
 
 
 @contextmanager
@@ -43,7 +44,7 @@ def answer(port: int, path: str, host: str | None = None) -> tuple[int, bytes]:
 
 def test_the_view_stays_while_parts_land(opened: Open, tmp_path: Path) -> None:
     store = invented(tmp_path / "store", runs=slice(0, 12))
-    planned = cells.runs(store.config())
+    runs = cells.runs(store.config())
     with served(Store(store.path, own=False)) as port, opened(f"http://127.0.0.1:{port}/") as page:
         before = page.evaluate("phasegrok.page.data.runs")
         page.select_option("#map-kind", "val")
@@ -51,13 +52,67 @@ def test_the_view_stays_while_parts_land(opened: Open, tmp_path: Path) -> None:
         page.locator("#map").press("ArrowRight")
         page.locator("#map").press("Enter")
         state = page.evaluate("phasegrok.page.state")
-        write_part(store, "part-1", planned[12:])
+        write_part(store, "part-1", runs[12:])
         until(page, "runs => phasegrok.page.data.runs > runs", before)
         assert page.evaluate("phasegrok.page.state") == state
         assert page.evaluate("phasegrok.page.data.runs") == 34
         assert "34 of 36" in page.locator("#standing").inner_text()
         assert page.locator("#map-kind").input_value() == "val"
         assert page.locator("#cell table").is_visible()
+
+
+def test_what_is_typed_pointed_at_or_chosen_meanwhile_is_not_lost(
+    opened: Open, tmp_path: Path
+) -> None:
+    store = invented(tmp_path / "store", runs=slice(0, 12))
+    runs = cells.runs(store.config())
+    with served(Store(store.path, own=False)) as port, opened(f"http://127.0.0.1:{port}/") as page:
+        before = page.evaluate("phasegrok.page.data.runs")
+        page.mouse.move(**cell_box(page, 3, 2))
+        assert "no run here yet" in page.locator("#tip").inner_text()
+        page.locator("#rule-val-exact").focus()
+        page.keyboard.press("End")
+        page.keyboard.type("12")
+        page.evaluate("""() => { const own = unpacked;
+            window.unpacked = async (payload) => {
+                const data = await own(payload);
+                set({ map: 'entropy' });
+                return data; }; }""")
+        write_part(store, "part-1", runs[12:])
+        until(page, "runs => phasegrok.page.data.runs > runs", before)
+        assert page.locator("#rule-val-exact").input_value() == "0.912"
+        assert page.evaluate("document.activeElement.id") == "rule-val-exact"
+        assert page.evaluate("phasegrok.page.state.map") == "entropy"
+        assert page.locator("#tip").is_visible()
+        assert "no run here yet" not in page.locator("#tip").inner_text()
+
+
+def test_what_is_typed_survives_the_first_run(opened: Open, tmp_path: Path) -> None:
+    store = invented(tmp_path / "store", runs=slice(0, 0))
+    with served(Store(store.path, own=False)) as port, opened(f"http://127.0.0.1:{port}/") as page:
+        assert not page.locator("option[value=weight_norm]").count()
+        page.locator("#rule-val-exact").fill("0.8")
+        write_part(store, "part-1", cells.runs(store.config()))
+        until(page, "phasegrok.page.data.runs > 0")
+        assert page.locator("option[value=weight_norm]").count()
+        assert page.locator("#rule-val-exact").input_value() == "0.8"
+        page.locator("#rule-val-exact").blur()
+        assert page.evaluate("phasegrok.page.state.rule.val") == 0.8
+
+
+def test_a_failed_run_that_was_tried_again_is_told_in_the_open_panel(
+    opened: Open, tmp_path: Path
+) -> None:
+    store = invented(tmp_path / "store", runs=slice(0, 0))
+    run = cells.runs(store.config())[0]
+    store.write_part("part-1", [planned(run, status="failed")], store.config())
+    with served(Store(store.path, own=False)) as port, opened(f"http://127.0.0.1:{port}/") as page:
+        page.mouse.click(**cell_box(page, 0, 0))
+        assert "failed" in page.locator("#cell table").inner_text()
+        again = planned(run, status="finished", steps=BUDGET)
+        store.write_part("part-2", [again], store.config())
+        until(page, "document.querySelector('#cell table').innerText.includes('confusion')")
+        assert "failed" not in page.locator("#cell table").inner_text()
 
 
 def test_a_sweep_of_which_nothing_has_ended_is_shown_empty(opened: Open, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ function threshold(name, words, stops, value, share, changed) {
     (Math.abs(stop - number) < Math.abs(stops[best] - number) ? i : best), 0);
   const id = `rule-${name}`;
   const range = make("input", { type: "range", id, min: 0, max: stops.length - 1, step: 1 });
-  const box = make("input", { type: "text", inputmode: "decimal", "aria-label": `${words}, exactly` });
+  const box = make("input", { type: "text", id: `${id}-exact`, inputmode: "decimal", "aria-label": `${words}, exactly` });
   const show = (number) => {
     range.value = nearest(number);
     range.setAttribute("aria-valuetext", String(number));

@@ -26,7 +26,7 @@ function drawDiagram() {
   const names = [page.plan.x, page.plan.y].filter(Boolean).map((axis) => axis.label);
   byId("map").setAttribute("aria-label", `${page.map.label} over ${names.join(" and ")}`);
   outline("picked", state.picked === null ? null : placesOn(state.picked));
-  hideCursor();
+  if (!byId("cursor").hidden) point(page.focus); // what it says may be different now
 }
 
 /** How to paint a cell: [fill, bands, cross]. */

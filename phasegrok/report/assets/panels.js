@@ -138,7 +138,7 @@ function downloadLinks(data) {
   const kinds = [["csv", "text/csv"], ["parquet", "application/vnd.apache.parquet"]];
   return make("p", {}, ...kinds.map(([kind, type]) => {
     const name = `${data.name.replace(/[^\w.-]+/g, "_") || "runs"}.${kind}`;
-    const link = make("a", { href: data.files ? "#" : `runs.${kind}`, download: name, text: name });
+    const link = make("a", { id: `runs-${kind}`, href: data.files ? "#" : `runs.${kind}`, download: name, text: name });
     if (data.files) {
       link.addEventListener("click", async (event) => {
         if (link.href.startsWith("blob:")) return;

@@ -9,7 +9,7 @@ const page = {
   judged: "", // the rule that labels and summary are by
   focus: [0, 0], // the places of the cell that the keyboard is at
   saving: 0, // the timer after which the link says the state
-  lost: false, // the server, where there is one, did not answer
+  lost: "", // what is wrong with the server, where there is one
 };
 
 /** Labels and cells under the rule in force, made again only when the rule is another. */
