@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import threading
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +20,7 @@ from phasegrok.store import Store
 # from elsewhere that has its own name point here is turned away.
 LOOPBACK = "127.0.0.1"
 _NAMES = ("127.0.0.1", "localhost")
+_TEXT = "text/plain; charset=utf-8"
 
 
 class Watched:
@@ -71,13 +73,15 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             found = self._content(self.path.partition("?")[0])
         except (InputError, OSError) as error:
-            self.send_error(500, "The sweep cannot be read", str(error))
-            return
-        if found is None:
-            self.send_error(404)
-            return
-        kind, content = found
-        self.send_response(200)
+            self._answer(500, _TEXT, str(error).encode())
+        except Exception as error:
+            self.server.handle_error(self.request, self.client_address)  # prints where it is from
+            self._answer(500, _TEXT, f"{type(error).__name__}: {error}".encode())
+        else:
+            self._answer(*(200, *found) if found else (404, _TEXT, b"There is no such page"))
+
+    def _answer(self, status: int, kind: str, content: bytes) -> None:
+        self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
         self.send_header("Cache-Control", "no-store")
@@ -105,7 +109,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that goes away while it is answered is no error of ours."""
+        """A browser that goes away while it is answered is no error; any other is printed."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def serve(store: Store, port: int = 0) -> ThreadingHTTPServer:

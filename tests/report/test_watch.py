@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -122,6 +124,53 @@ def test_a_sweep_of_which_nothing_has_ended_is_shown_empty(opened: Open, tmp_pat
         assert "missing 12" in page.locator("#legend").inner_text()
         for kind in page.locator("#map-kind option").all():
             page.select_option("#map-kind", kind.get_attribute("value"))
+
+
+def test_what_cannot_be_read_is_said_with_its_reason(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    store = invented(tmp_path / "store", runs=slice(0, 12))
+    with served(Store(store.path, own=False)) as port:
+        sweep = store.sweep_file.read_text()
+        store.sweep_file.write_text(sweep.replace("name: wd_vs_frac", "title: none"))
+        status, said = answer(port, "/data")
+        assert (status, said) == (500, b"KeyError: 'name'")
+        assert "KeyError: 'name'" in capfd.readouterr().err
+        store.sweep_file.unlink()
+        status, said = answer(port, "/data")
+        assert status == 500 and b"is not a sweep's directory" in said
+        assert not capfd.readouterr().err
+
+
+def test_a_browser_that_goes_away_is_no_error(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with served(invented(tmp_path / "store")) as port:
+        leaving = socket.create_connection(("127.0.0.1", port))
+        leaving.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        leaving.sendall(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+        leaving.close()
+        assert answer(port, "/version")[0] == 200
+    assert not capfd.readouterr().err
+
+
+def test_the_page_says_what_is_wrong_with_the_server_and_goes_on(
+    opened: Open, tmp_path: Path
+) -> None:
+    store = invented(tmp_path / "store", runs=slice(0, 12))
+    sweep = store.sweep_file.read_text()
+    expected = r"status of 500|Error: hurt"
+    with served(Store(store.path, own=False)) as port:
+        address = f"http://127.0.0.1:{port}/"
+        with opened(address, expected=expected) as page:
+            said = "text => document.querySelector('#standing').innerText.includes(text)"
+            store.sweep_file.unlink()
+            until(page, said, "is not a sweep's directory")
+            page.evaluate("() => { const own = render; window.render = () => { "
+                          "window.render = own; throw new Error('hurt'); }; }")  # fmt: skip
+            store.sweep_file.write_text(sweep)
+            until(page, "!phasegrok.page.lost")
+            assert not page.evaluate(said, "does not answer")
 
 
 def test_it_answers_nobody_who_came_by_another_name(tmp_path: Path) -> None:
