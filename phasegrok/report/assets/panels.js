@@ -13,10 +13,22 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** A short line as the curves have it, in the colour of the text if in no other. */
+function lineMark(dash, color = "currentColor") {
+  const [mark, line] = ["svg", "line"].map((tag) =>
+    document.createElementNS("http://www.w3.org/2000/svg", tag));
+  const attributes = { x2: 32, y1: 5, y2: 5, stroke: color, "stroke-width": 2, "stroke-dasharray": dash || "none" };
+  for (const [name, value] of Object.entries(attributes)) line.setAttribute(name, value);
+  mark.setAttribute("class", "line");
+  mark.setAttribute("aria-hidden", "true");
+  mark.append(line);
+  return mark;
+}
+
 function table(heads, rows, numbers = []) {
   const kind = (i) => ({ class: numbers.includes(i) ? "number" : null });
   const head = make("tr", {}, ...heads.map((text, i) => make("th", { ...kind(i), scope: "col", text })));
-  const body = rows.map((row) => make("tr", {}, ...row.map((text, i) => make("td", { ...kind(i), text }))));
+  const body = rows.map((row) => make("tr", {}, ...row.map((content, i) => make("td", kind(i), content))));
   return make("div", { class: "wide" },
     make("table", {}, ...(heads.length ? [make("thead", {}, head)] : []), make("tbody", {}, ...body)));
 }
@@ -72,18 +84,19 @@ function cellPanel(element, shown, cell) {
   const runs = Array.from(runsOf(data, cell)).sort((a, b) => data.column("seed")[a] - data.column("seed")[b]);
   const stepText = (step) => (step >= 0 ? numberText(step) : step === NEVER ? "never" : "unknown");
   const ends = ["decided", "budget ended", "diverged", "failed"];
+  const curves = runs.filter((run) => data.curveStart[run + 1] > data.curveStart[run]);
   const rows = runs.map((run) => {
     const { steps, status, train, val } = seen(data, run, rule);
-    return [String(data.column("seed")[run]), status === FAILED ? "failed" : data.labels[shown.labels[run]], stepText(train), stepText(val),
+    const line = curves.includes(run) ? [lineMark(dashOf(curves.indexOf(run))), " "] : [];
+    return [make("span", { class: "seed" }, ...line, String(data.column("seed")[run])), status === FAILED ? "failed" : data.labels[shown.labels[run]], stepText(train), stepText(val),
       `${ends[status]}${steps >= 0 ? ` at ${numberText(steps)}` : ""}`, idOf(data, run).slice(0, 8)];
   });
-  const curves = runs.filter((run) => data.curveStart[run + 1] > data.curveStart[run]);
   const close = make("button", { type: "button", text: "Close" });
   element.replaceChildren(
     make("h2", { text: cellText(data, cell) }),
     ...cellLines(shown, cell).slice(1).map((text) => make("div", { class: "small", text })),
     ...(curves.length ? [make("div", { id: "curves", role: "img", "aria-label":
-      `Accuracies of ${curves.length} seeds over their steps` }), curveKey(data, curves)] : []),
+      `Accuracies of ${curves.length} seeds over their steps` }), curveKey(data)] : []),
     ...(runs.length && !curves.length ? [make("p", { class: "small", text:
       "No curves are stored with these runs." })] : []),
     rows.length
@@ -95,16 +108,12 @@ function cellPanel(element, shown, cell) {
   return close;
 }
 
-/** Which line of the curves is which. */
-function curveKey(data, runs) {
-  const seeds = runs.map((run) => data.column("seed")[run]).join(", ");
-  const word = (side, text) => {
-    const mark = make("b", { text });
-    mark.style.color = data.colors[side];
-    return mark;
-  };
-  return make("p", { class: "small" }, word("train", "training"), " and ", word("val", "validation"),
-    ` accuracy of seed ${seeds}; dotted: the thresholds; a diamond where a seed reaches one.`);
+/** Which line of the curves is which; the table has the line of each seed. */
+function curveKey(data) {
+  return make("p", { class: "small" },
+    lineMark("", data.colors.train), " training and ", lineMark("", data.colors.val),
+    " validation accuracy, the seeds as in the table; ", lineMark(THRESHOLD),
+    " thresholds and budget; a diamond where a seed reaches a threshold.");
 }
 
 /** How many cells show what, and how many runs. */
