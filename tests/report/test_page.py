@@ -251,3 +251,19 @@ def test_a_phone_shows_everything_without_scrolling_sideways(
         for one in ("#map", "#curves", "#rule-gap", "#fixed-col"):
             box = page.locator(one).bounding_box()
             assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"]
+
+
+def test_an_axis_is_broken_where_zero_is_set_off(large: Path, opened: Open) -> None:
+    """Ink on the axis between the cells for zero and the rest, and nowhere else between cells."""
+    inked = """([side, at]) => {
+        const { frame, up, across } = phasegrok.page.plan;
+        const { to, from } = side === 'x' ? across : up;
+        const [low, high] = [to[at], from[at + 1]].sort((a, b) => a - b);
+        const box = side === 'x' ? [low - 3, frame.top + frame.height + 1, high - low + 6, 3]
+            : [frame.left - 4, low - 3, 3, high - low + 6];
+        const context = document.querySelector('#map canvas').getContext('2d');
+        return context.getImageData(...box.map(Math.round)).data.some((byte) => byte > 0); }"""
+    with opened(large.as_uri(), expected="willReadFrequently") as page:
+        assert [page.evaluate(inked, ["y", j]) for j in range(3)] == [True, False, False]
+        page.select_option("#axis-x", label="weight decay")
+        assert [page.evaluate(inked, ["x", i]) for i in range(3)] == [True, False, False]
