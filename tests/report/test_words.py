@@ -103,3 +103,22 @@ def test_the_legend_lists_phases_that_only_share_ties_and_paints_the_tie_there_i
                 `#${Array.from(data.slice(at, at + 3), hex).join('')}`); }""")
         shared = ("memorization", "confusion")
         assert painted == [colors.PHASE_COLORS[phase] for phase in shared]
+
+
+def test_a_curve_that_is_not_of_counts_is_told_from_one_that_is_not_stored(
+    opened: Open, tmp_path: Path
+) -> None:
+    store = invented(tmp_path / "store", runs=slice(0, 0))
+    curves = [[0.0, 0.1234567891234567], [0.0, 1.0], None]
+    rows = [
+        planned(run, status="finished", steps=BUDGET,
+                **({"curve.step": [0, BUDGET], "curve.train_acc": curve,
+                    "curve.val_acc": curve} if curve else {}))
+        for run, curve in zip(cells.runs(store.config()), curves, strict=False)
+    ]  # fmt: skip
+    store.write_part("part-0", rows, store.config())
+    with opened(write(store).as_uri()) as page:
+        page.mouse.click(**cell_box(page, 0, 0))
+        told = page.locator("#cell").inner_text()
+        assert "Seed 0: a curve is stored, whose accuracies are no counts" in told
+        assert "No curves are stored" not in told

@@ -15,13 +15,9 @@ function make(tag, attributes = {}, ...children) {
 
 /** A short line as the curves have it, in the colour of the text if in no other. */
 function lineMark(dash, color = "currentColor") {
-  const [mark, line] = ["svg", "line"].map((tag) =>
-    document.createElementNS("http://www.w3.org/2000/svg", tag));
-  const attributes = { x2: 32, y1: 5, y2: 5, stroke: color, "stroke-width": 2, "stroke-dasharray": dash || "none" };
-  for (const [name, value] of Object.entries(attributes)) line.setAttribute(name, value);
-  mark.setAttribute("class", "line");
-  mark.setAttribute("aria-hidden", "true");
-  mark.append(line);
+  const mark = byId("line").content.firstElementChild.cloneNode(true);
+  mark.firstElementChild.setAttribute("stroke", color);
+  mark.firstElementChild.setAttribute("stroke-dasharray", dash || "none");
   return mark;
 }
 
@@ -97,8 +93,7 @@ function cellPanel(element, shown, cell) {
     ...cellLines(shown, cell).slice(1).map((text) => make("div", { class: "small", text })),
     ...(curves.length ? [make("div", { id: "curves", role: "img", "aria-label":
       `Accuracies of ${curves.length} seeds over their steps` }), curveKey(data)] : []),
-    ...(runs.length && !curves.length ? [make("p", { class: "small", text:
-      "No curves are stored with these runs." })] : []),
+    ...withoutCurves(data, runs).map((text) => make("p", { class: "small", text })),
     rows.length
       ? table(["seed", "phase", "fits", "generalises", "ended", "run"], rows, [2, 3])
       : make("p", { text: "No run of this cell has ended yet." }),
@@ -106,6 +101,18 @@ function cellPanel(element, shown, cell) {
   );
   if (curves.length) drawCurves(element.querySelector("#curves"), data, curves, rule);
   return close;
+}
+
+/** Why some of these runs have no curves, in sentences. */
+function withoutCurves(data, runs) {
+  const untold = runs.filter((run) => data.column("untold")[run]);
+  const none = runs.every((run) => data.curveStart[run + 1] === data.curveStart[run]);
+  const seeds = untold.map((run) => data.column("seed")[run]).join(", ");
+  if (untold.length) {
+    return [`Seed ${seeds}: a curve is stored, whose accuracies are no counts of right answers; ` +
+      "it is in results.parquet."];
+  }
+  return runs.length && none ? ["No curves are stored with these runs."] : [];
 }
 
 /** Which line of the curves is which; the table has the line of each seed. */
