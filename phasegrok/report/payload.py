@@ -46,12 +46,12 @@ MOST_SEEDS = 50
 _NO_OBSERVABLES = {*IDENTITY, *HYPERPARAMETERS, *RULE, *OUTCOME, *CURVES, *PROVENANCE}
 
 
-def payload(store: Store, version: str = "", files: bool = True) -> dict[str, Any]:
+def payload(store: Store, version: str = "", live: bool = False) -> dict[str, Any]:
     """What the page of a sweep shows: its planned runs, finished so far, under its own rule.
 
     Args:
         version: names this state of the directory, where the page asks for later ones.
-        files: with the runs as CSV and Parquet.
+        live: it is soon made anew: compressed in haste, and without the runs as files.
 
     Raises:
         InputError: it is no sweep's directory, or its sweep has no axis.
@@ -83,8 +83,9 @@ def payload(store: Store, version: str = "", files: bool = True) -> dict[str, An
         "provenance": provenance(frame, planned, data),
         "failed": frame["status"].tolist().count("failed"),
         "failures": failures(store, frame, [axis.key for axis in axes.values()]),
-        "files": _files(runs) if files else None,
-        **packed(arrays),
+        "files": None if live else _files(runs),
+        "live": live,
+        **packed(arrays, level=1 if live else 9),
     }
 
 
@@ -190,7 +191,10 @@ def _whole(column: pd.Series) -> np.ndarray:
 
 
 def _curves(table: Any) -> dict[str, np.ndarray]:
-    """The thinned curves, one after another; a run whose curve cannot be told has no points."""
+    """The thinned curves, one after another.
+
+    A run whose curve cannot be told as counts is `untold`, and has no points.
+    """
     names = ("step", "train_acc", "val_acc")
     lists = [table[f"curve.{name}"].combine_chunks() for name in names]
     lengths = lists[0].value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
@@ -211,6 +215,7 @@ def _curves(table: Any) -> dict[str, np.ndarray]:
     points = np.bincount(np.repeat(np.arange(len(lengths)), lengths)[kept], minlength=len(lengths))
     return {
         "train_total": sizes[:, 0], "val_total": sizes[:, 1], "points": points,
+        "untold": ((lengths > 0) & ~told).astype(int),
         "curve.step": steps[kept], "curve.train": counts[0][kept], "curve.val": counts[1][kept],
     }  # fmt: skip
 

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from phasegrok import InputError, cells
-from phasegrok.report import serve
+from phasegrok.report import Watched, serve
 from phasegrok.store import Store
 from tests.report.conftest import Open, until
 from tests.report.stores import BUDGET, invented, planned, write_part
@@ -26,8 +27,8 @@ from tests.report.test_page import cell_box
 
 @contextmanager
 def served(store: Store) -> Iterator[int]:
-    """The port at which a store is served."""
-    with serve(store) as server:
+    """The port at which a store is served, with pauses a hundred times shorter."""
+    with serve(store, clock=lambda: 100 * time.monotonic()) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:
@@ -42,6 +43,15 @@ def answer(port: int, path: str, host: str | None = None) -> tuple[int, bytes]:
     connection.request("GET", path, headers={"Host": host or f"127.0.0.1:{port}"})
     response = connection.getresponse()
     return response.status, response.read()
+
+
+def other(port: int, path: str, than: tuple[int, bytes]) -> tuple[int, bytes]:
+    """The first answer that is another, when the pause between two readings is over."""
+    for _ in range(600):
+        if (found := answer(port, path)) != than:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{path} stays {than}")
 
 
 def test_the_view_stays_while_parts_land(opened: Open, tmp_path: Path) -> None:
@@ -131,10 +141,9 @@ def test_what_cannot_be_read_is_said_with_its_reason(
 ) -> None:
     store = invented(tmp_path / "store", runs=slice(0, 12))
     with served(Store(store.path, own=False)) as port:
-        sweep = store.sweep_file.read_text()
+        before, sweep = answer(port, "/data"), store.sweep_file.read_text()
         store.sweep_file.write_text(sweep.replace("name: wd_vs_frac", "title: none"))
-        status, said = answer(port, "/data")
-        assert (status, said) == (500, b"KeyError: 'name'")
+        assert other(port, "/data", before) == (500, b"KeyError: 'name'")
         assert "KeyError: 'name'" in capfd.readouterr().err
         store.sweep_file.unlink()
         status, said = answer(port, "/data")
@@ -190,13 +199,34 @@ def test_it_is_reached_on_loopback_alone(tmp_path: Path) -> None:
 def test_files_and_versions_follow_the_directory(tmp_path: Path) -> None:
     store = invented(tmp_path / "store", runs=slice(0, 12))
     with served(Store(store.path, own=False)) as port:
-        version = json.loads(answer(port, "/version")[1])["version"]
+        before = answer(port, "/version")
+        version = json.loads(before[1])["version"]
         assert json.loads(answer(port, "/data")[1])["version"] == version
         rows = answer(port, "/runs.csv")[1].count(b"\n")
         write_part(store, "part-1", cells.runs(store.config())[12:])
-        assert json.loads(answer(port, "/version")[1])["version"] != version
+        other(port, "/version", before)
         assert answer(port, "/runs.csv")[1].count(b"\n") > rows
         assert answer(port, "/runs.parquet")[1][:4] == b"PAR1"
+
+
+def test_parts_that_land_one_after_another_are_read_together(tmp_path: Path) -> None:
+    store = invented(tmp_path / "store", runs=slice(0, 12))
+    runs, ticks = cells.runs(store.config()), [0.0]
+
+    def clock() -> float:
+        ticks[0] += 1  # each look at it is a second later: a reading takes one
+        return ticks[0]
+
+    watched = Watched(Store(store.path, own=False), clock)
+    first = watched.told()
+    write_part(store, "part-1", runs[12:24])
+    assert watched.told() is first and watched.version() == first["version"]
+    write_part(store, "part-2", runs[24:])
+    ticks[0] = 9
+    assert watched.told() is first, "ten times what the reading took have not passed"
+    ticks[0] = 20
+    assert watched.version() != first["version"]
+    assert watched.told()["runs"] == 34
 
 
 def test_a_port_that_is_taken_is_refused(tmp_path: Path) -> None:
