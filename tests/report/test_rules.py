@@ -98,7 +98,7 @@ def test_sliders_reclassify_every_cell(rule: Rule, large: Path, opened: Open) ->
         shown = page.evaluate("phasegrok.look('phase')")
         assert [cell["shown"] for cell in shown] == full["shown"].tolist()
         legend = page.locator("#legend .key").all_inner_texts()
-    here = phase_counts(full[(full["row.at"] == 0) & (full["col.at"] == 0)])
+    here = phase_counts(full.loc[(full["row.at"] == 0) & (full["col.at"] == 0)])
     everywhere = full["shown"].value_counts()
     expected = [f"{name} {count} here, {everywhere.get(name, 0)} in all"
                 for name, count in here.items()]  # fmt: skip
