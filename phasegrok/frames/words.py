@@ -103,7 +103,7 @@ def caption(
         rule: what the runs are judged by, if it is not the rule of the config; "": nothing.
         judged: the budget that they are judged by, if it is not that of the config.
     """
-    sweep, budget = config["sweep"], config["train"]["steps"]
+    budget = config["train"]["steps"]
     fixed = (
         ", ".join(f"{_short(key)} = {value_text(value, key)}" for key, value in at.items())
         if at
@@ -115,14 +115,19 @@ def caption(
     if rule and judged not in (None, budget):
         budget_text += f", judged as if it were {judged}"
     sentences = [
-        f"{sweep['name']}: {_fixed(config)}.",
-        *_paired(sweep),
+        asked_text(config),
         f"Here {fixed}." if fixed else "",
         f"{budget_text}, {_runs(frame, shows.rstrip('.'))}.",
         rule,
         f"Data {data_hash}." if data_hash else "",
     ]
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def asked_text(config: Config) -> str:
+    """The sweep's name, what is the same in every cell, and which axes move together."""
+    sweep = config["sweep"]
+    return " ".join([f"{sweep['name']}: {_fixed(config)}.", *_paired(sweep)])
 
 
 def apart_text(frame: pd.DataFrame, config: Config, first: Config) -> str:
@@ -277,6 +282,7 @@ def _paired(sweep: Config) -> list[str]:
 
 
 def _runs(frame: pd.DataFrame, shows: str = "") -> str:
+<<<<<<< HEAD
     failed = frame["status"].tolist().count("failed") if "status" in frame else 0
     count = f"{len(frame)} runs" + (f" ({failed} failed)" if failed else "")
     of = _seeds(frame)
@@ -284,6 +290,22 @@ def _runs(frame: pd.DataFrame, shows: str = "") -> str:
         return f"{count} of {of}; {shows}"
     shown = f"the majority of {of}" if of.startswith("seeds") else of
     return f"{count}; cells (counted in the legend) show {shown}"
+=======
+    count, of, majority = counted_text(frame)
+    if shows:
+        return f"{count} of {of}; {shows}"
+    return f"{count}; cells (counted in the legend) show {majority}"
+
+
+def counted_text(frame: pd.DataFrame) -> tuple[str, str, str]:
+    """How many runs there are, of which seeds, and what a phase map shows of these."""
+    seeds = sorted({int(seed) for seed in frame["seed"].tolist()})
+    failed = frame["status"].tolist().count("failed") if "status" in frame else 0
+    count = f"{len(frame)} runs" + (f" ({failed} failed)" if failed else "")
+    if len(seeds) == 1:
+        return count, f"seed {seeds[0]}", f"seed {seeds[0]}"
+    return count, f"seeds {_ranges(seeds)}", f"the majority of seeds {_ranges(seeds)}"
+>>>>>>> b/main
 
 
 def _seeds(frame: pd.DataFrame) -> str:
