@@ -34,30 +34,34 @@ def phase_agreement(folder: Path, frame: Frame, forgive_rounding: bool = False) 
     same = cells["phase"] == cells["published.phase"]
     if forgive_rounding:
         same |= flips(folder, cells, "phase")
-    return float(same.mean())
+    return float((same & cells["known"]).mean())
 
 
 def step_agreement(folder: Path, frame: Frame, forgive_rounding: bool = False) -> float:
     """The share of crossings within 2 % of the published step; one that only one side has is not.
 
-    Crossings that neither side has are not counted.
+    Crossings that neither side has are not counted; of a cell without a result, both are.
     """
     cells, kept, total = compared(folder, frame), 0, 0
     for side in ("train_step", "val_step"):
-        there = cells[[side, f"published.{side}"]].notna().any(axis=1)
+        there = cells[[side, f"published.{side}"]].notna().any(axis=1) | ~cells["known"]
         near = close(cells[side], cells[f"published.{side}"])
         if forgive_rounding:
             near |= flips(folder, cells, side)
-        kept, total = kept + int((near & there).sum()), total + int(there.sum())
+        kept += int(np.sum(near & there & cells["known"]))
+        total += int(there.sum())
     return kept / total
 
 
 def compared(folder: Path, frame: Frame) -> Frame:
-    """Our cells beside the published ones: columns train_step, val_step, phase and published.*"""
-    ours = keyed(frame)[[*AXES, "train_step", "val_step", "phase"]]
-    theirs = keyed(read_published(folder / "published.csv"))
-    theirs = theirs[["train_step", "val_step", "phase"]].add_prefix("published.")
-    return ours.join(theirs, how="left", validate="1:1")
+    """The published cells, each beside ours: columns train_step, val_step, phase and published.*
+
+    Column `known` tells whether there is a result of ours; a cell without one agrees in nothing.
+    """
+    columns = ["train_step", "val_step", "phase"]
+    theirs = keyed(read_published(folder / "published.csv"))[columns].add_prefix("published.")
+    cells = theirs.join(keyed(frame)[columns], how="left", validate="1:1")
+    return cells.assign(known=cells["phase"].isin(LETTERS))
 
 
 def keyed(cells: Frame) -> Frame:
@@ -96,7 +100,7 @@ def disagreements(folder: Path, frame: Frame) -> Frame:
     same = cells["phase"] == cells["published.phase"]
     for side in ("train_step", "val_step"):
         same &= close(cells[side], cells[f"published.{side}"])
-    return cells[~same]
+    return cells[~(same & cells["known"])]
 
 
 def order_along(folder: Path, frame: Frame, along: str, at: Mapping[str, float]) -> str:

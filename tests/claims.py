@@ -134,7 +134,8 @@ def disagreements_table(study: Study) -> str:
         lr, decay = str(cell).split("/")
         train, val, our_train, our_val = (step_words(row[name]) for name in steps)
         cells = (lr, decay, f"{row['published.phase']}, {train}, {val}")
-        cells += (f"{row['phase']}, {our_train}, {our_val}", rounding_words(study, str(cell)))
+        ours = f"{row['phase']}, {our_train}, {our_val}" if row["known"] else "no result"
+        cells += (ours, rounding_words(study, str(cell)))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

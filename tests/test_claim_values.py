@@ -47,6 +47,25 @@ def test_agreement_is_of_all_cells_and_of_all_crossings(study) -> None:
     assert values.disagreements(*study).index.tolist() == ["0.0001/5", "0.001/0"]
 
 
+@pytest.mark.parametrize("phase", [None, "failed", "undecided"])
+def test_a_published_cell_without_a_result_of_ours_agrees_in_nothing(study, phase) -> None:
+    folder, frame = study
+    # The cell that neither side fits, and whose plain trainings would forgive anything.
+    rows = ("one thread", 9, 99, 99, "grokking"), ("reversed", NAN, NAN, 100_000, "confusion")
+    replayed(folder, *((1.584893192461e-3, 5, *row) for row in rows))
+    frame = frame[:3] if phase is None else frame.assign(phase=[*frame["phase"][:3], phase])
+    for forgiving in (False, True):
+        assert values.phase_agreement(folder, frame, forgive_rounding=forgiving) == 2 / 4
+        assert values.step_agreement(folder, frame, forgive_rounding=forgiving) == 4 / 8
+    assert "0.00158489/5" in values.disagreements(folder, frame).index
+
+
+def test_a_cell_of_ours_that_was_not_published_is_not_compared(study) -> None:
+    folder, frame = study
+    more = frame[:1].assign(**{"optim.lr": 0.5})
+    assert values.phase_agreement(folder, pd.concat([frame, more])) == 3 / 4
+
+
 def test_without_plain_trainings_no_disagreement_is_rounding(study) -> None:
     assert values.phase_agreement(*study, forgive_rounding=True) == 3 / 4
     assert values.step_agreement(*study, forgive_rounding=True) == 4 / 6

@@ -8,10 +8,12 @@ import pytest
 import yaml
 from PIL import Image
 
-from phasegrok import Rule, classify, load
+from phasegrok import Rule, cells, classify, load
+from phasegrok.answers import Asked, answered_ids
 from phasegrok.config import compose
 from phasegrok.diagram import data_hash
 from phasegrok.phases import cell_table
+from phasegrok.store import Store
 from tests import claim_values, claims
 from tests.claims import SWEEPS, Result, Study
 
@@ -57,6 +59,14 @@ class TestStudy:
                 config.pop(key)
         assert kept == asked, f"run +sweep={study.name} again and keep its answer"
 
+    def test_it_holds_every_run_of_its_plan_once_with_its_answer_and_no_other(
+        self, study: Path
+    ) -> None:
+        asked = compose([f"+sweep={study.name}"])
+        planned = sorted(run.run_id for run in cells.runs(asked))
+        assert sorted(load(study / "results.parquet").run_id) == planned
+        assert sorted(answered_ids(Store(study), Asked.of(asked))) == planned
+
     def test_its_figure_and_its_words_are_of_its_data(self, study: Path) -> None:
         frame = load(study / "results.parquet")
         data = data_hash(frame)
@@ -72,11 +82,11 @@ class TestStudy:
         frame = load(study / "results.parquet")
         assert (classify(frame, Rule.from_config(config["phase"])) == frame.phase).all()
         axes = [config["sweep"][name]["param"] for name in ("x", "y")]
-        cells = cell_table(frame, axes).majority.value_counts()
+        majority = cell_table(frame, axes).majority.value_counts()
         runs = frame.phase.value_counts()
         words = (study / "README.md").read_text()
         for phase in runs.index:
-            assert f"| {phase} | {cells.get(phase, 0)} | {runs[phase]} |" in words
+            assert f"| {phase} | {majority.get(phase, 0)} | {runs[phase]} |" in words
 
     def test_its_claims_are_whole(self, study: Path) -> None:
         stated = Study(study).stated
