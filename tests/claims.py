@@ -33,7 +33,8 @@ TOLERANCES = {
     "at_most": ("≤ {}", lambda value, bound: value <= bound),
     "equals": ("{}", lambda value, bound: value == bound),
 }
-KEYS = {"id", "statement", "source", "published", "value", "options", *TOLERANCES}
+KEYS = {"id", "statement", "source", "published", "value", "options", "revised", *TOLERANCES}
+"""`revised`: what was changed of the claim after its result was known, and why."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,10 @@ class Result:
         return "agrees" if self.agrees else "**disagrees**"
 
     @property
+    def revised(self) -> bool:
+        return "revised" in self.claim
+
+    @property
     def tolerance(self) -> str:
         words = (word.format(self.claim[key]) for key, (word, _) in TOLERANCES.items()
                  if key in self.claim)  # fmt: skip
@@ -120,8 +125,13 @@ def claims_table(study: Study) -> str:
     for result in study.results:
         claim = result.claim
         cells = (claim["statement"], claim["source"], told(claim["published"]))
-        cells += (told(result.value), result.tolerance, result.verdict)
+        verdict = f"{result.verdict}, revised" if result.revised else result.verdict
+        cells += (told(result.value), result.tolerance, verdict)
         lines.append(f"| {' | '.join(cells)} |")
+    notes = [result.claim for result in study.results if result.revised]
+    if notes:
+        lines += ["", "Revised after the results were known:", ""]
+        lines += [f"- {claim['statement']} *{claim['revised']}*" for claim in notes]
     return "\n".join(lines)
 
 
@@ -161,10 +171,12 @@ def studies_table() -> str:
     lines = ["| study | question | runs | claims that agree |", "| --- " * 4 + "|"]
     for study in studies():
         agree = sum(result.agrees for result in study.results)
+        revised = sum(result.revised for result in study.results)
+        after = f", {revised} revised after the run" if revised else ""
         question = questions[study.name].partition("?")[0] + "?"
         lines.append(
             f"| [{study.name}]({study.name}/README.md) | {question} | {len(study.frame)} "
-            f"| {agree} of {len(study.results)} |"
+            f"| {agree} of {len(study.results)}{after} |"
         )
     return "\n".join(lines)
 

@@ -49,6 +49,15 @@ def test_a_claim_agrees_within_its_tolerance_and_not_outside(tolerance, right, w
     assert Result(tolerance, wrong).verdict == "**disagrees**"
 
 
+def test_what_was_revised_after_the_run_is_told_under_the_table_and_in_the_count() -> None:
+    study = Study(SWEEPS / "lr_vs_wd")
+    revised = [claim["revised"] for claim in study.stated["claims"] if "revised" in claim]
+    table = claims.claims_table(study)
+    assert len(revised) == table.count("agrees, revised |") == 2
+    assert all(text in table.partition("Revised after")[2] for text in revised)
+    assert "3 of 3, 2 revised after the run" in claims.studies_table()
+
+
 @pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.name)
 class TestStudy:
     def test_it_answers_the_question_that_its_sweep_file_asks(self, study: Path) -> None:
