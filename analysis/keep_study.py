@@ -42,9 +42,6 @@ WORDS = """\
   {torch}; {steps:,} run-steps. Data `{data}`.
 - **Figure** again: `python analysis/phase_diagram.py sweeps/{name} sweeps/{name}`.
 - **Censored**: memorization means not generalised within {budget:,} steps, not unable to.
-
-<!-- claims: written by python -m tests.claims -->
-<!-- end -->
 """
 
 

@@ -109,7 +109,12 @@ def judged(claim: Mapping[str, Any], study: Study) -> Result:
 
 
 def studies() -> list[Study]:
-    return [Study(path.parent) for path in sorted(SWEEPS.glob("*/results.parquet"))]
+    """Those with data; of others the claims alone are stated yet."""
+    return [study for study in claimed() if (study.folder / "results.parquet").exists()]
+
+
+def claimed() -> list[Study]:
+    return [Study(path) for path in sorted(SWEEPS.iterdir()) if path.is_dir()]
 
 
 # ----------------------------------------------------------------------------------------- tables
@@ -166,14 +171,18 @@ def step_words(step: Any) -> str:
 
 
 def studies_table() -> str:
-    """All studies as a Markdown table."""
-    questions = dict(sweeps())
+    """All studies as a Markdown table, also those that have not been run."""
+    questions, run = dict(sweeps()), {study.name for study in studies()}
     lines = ["| study | question | runs | claims that agree |", "| --- " * 4 + "|"]
-    for study in studies():
+    for study in claimed():
+        question = questions[study.name].partition("?")[0] + "?"
+        if study.name not in run:
+            stated = f"[{len(study.stated['claims'])} stated]({study.name}/claims.yaml)"
+            lines.append(f"| {study.name} | {question} | not run yet | {stated} |")
+            continue
         agree = sum(result.agrees for result in study.results)
         revised = sum(result.revised for result in study.results)
         after = f", {revised} revised after the run" if revised else ""
-        question = questions[study.name].partition("?")[0] + "?"
         lines.append(
             f"| [{study.name}]({study.name}/README.md) | {question} | {len(study.frame)} "
             f"| {agree} of {len(study.results)}{after} |"
@@ -195,12 +204,15 @@ def blocks() -> list[tuple[Path, str]]:
     return found
 
 
+def filled(page: str, text: str) -> str:
+    """The page with this block in the place of the old one, or at its end if it has none."""
+    before, begin, rest = page.partition(text.partition("\n")[0])
+    return before + text + rest.partition(END)[2] if begin else f"{page}\n{text}\n"
+
+
 def main() -> None:
     for path, text in blocks():
-        before, begin, rest = path.read_text().partition(text.partition("\n")[0])
-        if not begin:
-            raise SystemExit(f"{path} has no line {text.partition(chr(10))[0]}")
-        path.write_text(before + text + rest.partition(END)[2])
+        path.write_text(filled(path.read_text(), text))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import pytest
 
 from analysis import keep_study
 from phasegrok import diagram, load
-from tests.claims import BEGIN, END
 from tests.diagram.cases import config_of, frame_of, stored
 
 
@@ -37,7 +36,6 @@ def test_runs_outside_the_plan_are_left_out_and_the_words_are_begun(tmp_path: Pa
     assert not {"host", "curve.step"} & set(kept)
     words = (study / "README.md").read_text()
     assert f"Data `{diagram.data_hash(planned)}`" in words and "| grokking | 3 | 6 |" in words
-    assert f"{BEGIN.format('claims')}\n{END}" in words
 
 
 def test_words_that_are_there_stay(tmp_path: Path) -> None:

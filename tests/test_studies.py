@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,26 @@ def test_a_claim_agrees_within_its_tolerance_and_not_outside(tolerance, right, w
     assert Result(tolerance, right).verdict == "agrees"
     assert not Result(tolerance, wrong).agrees
     assert Result(tolerance, wrong).verdict == "**disagrees**"
+
+
+def test_a_study_that_is_claimed_and_not_run_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(SWEEPS / "lr_vs_wd", tmp_path / "lr_vs_wd")
+    (tmp_path / "quick").mkdir()
+    (tmp_path / "quick" / "claims.yaml").write_text("claims: [{id: one}]")
+    monkeypatch.setattr(claims, "SWEEPS", tmp_path)
+    first, last = claims.studies_table().splitlines()[2:]
+    assert "| 507 | 3 of 3" in first
+    assert (
+        last.startswith("| quick |") and "| not run yet | [1 stated](quick/claims.yaml) |" in last
+    )
+
+
+def test_a_table_takes_the_place_of_the_old_one_or_the_end_of_a_page_without() -> None:
+    old, new = claims.block("claims", "old"), claims.block("claims", "new")
+    assert claims.filled(f"words\n\n{old}\n\nmore\n", new) == f"words\n\n{new}\n\nmore\n"
+    assert claims.filled("words\n", new) == f"words\n\n{new}\n"
 
 
 def test_what_was_revised_after_the_run_is_told_under_the_table_and_in_the_count() -> None:
