@@ -1,8 +1,9 @@
 """Keep a finished sweep as a study: python analysis/keep_study.py outputs/NAME
 
-Writes sweeps/NAME/ with the configuration, the results without curves and the machine's name, and
-the figure. The words (README.md) and claims (claims.yaml) are for you to write;
-`python -m tests.claims` puts the tables into them.
+Writes sweeps/NAME/ with the configuration, the planned runs without curves and the machine's name,
+and the figure. A sweep of which runs are missing, failed or undecided is refused. Where there is no
+README.md, it is begun with what the data say; the other words and the claims (claims.yaml) are for
+you to write. `python -m tests.claims` then puts the tables into them.
 """
 
 import re
@@ -10,30 +11,99 @@ import shutil
 import sys
 from pathlib import Path
 
+import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
+
+from phasegrok import InputError, cells, load
+from phasegrok.answers import Asked
+from phasegrok.config import sweeps
+from phasegrok.diagram import data_hash
+from phasegrok.phases import cell_table
+from phasegrok.store import Store
 
 SWEEPS = Path(__file__).resolve().parents[1] / "sweeps"
 
 # Where it lay on the machine that trained it, in the configuration that the rows carry.
 PLACE = re.compile(rb'"out": "[^"]*"')
 
+WORDS = """\
+# {name}
 
-def main(arguments: list[str]) -> int:
-    if len(arguments) != 1 or not (Path(arguments[0]) / "results.parquet").exists():
-        print("usage: python analysis/keep_study.py DIR, of a finished sweep", file=sys.stderr)
-        return 2
-    source = Path(arguments[0])
-    table = pq.read_table(source / "results.parquet")
+{question}
+
+![Phase diagram](phase_diagram.png)
+
+| phase | cells by majority | runs |
+| --- | --- | --- |
+{counts}
+
+- **Made by** `python -m phasegrok.sweep +sweep={name}`, at commit {commits} with torch
+  {torch}; {steps:,} run-steps. Data `{data}`.
+- **Figure** again: `python analysis/phase_diagram.py sweeps/{name} sweeps/{name}`.
+- **Censored**: memorization means not generalised within {budget:,} steps, not unable to.
+"""
+
+
+def answers(source: Store) -> pa.Table:
+    """The rows of the planned runs. InputError if one of them has no answer to what is asked."""
+    config, table = source.config(), pq.read_table(source.results_file)
+    planned = {run.run_id for run in cells.runs(config)}
+    told = Asked.of(config).answering(table)
+    told = told.filter(pa.array([run in planned for run in told["run_id"].to_pylist()]))
+    if lacking := len(planned) - len(told):
+        raise InputError(
+            f"{source.path}: {lacking} of {len(planned)} planned runs are missing, failed or "
+            f"undecided in results.parquet; a study holds all of them. Finish it first: "
+            f"python -m phasegrok.sweep +sweep={config['sweep']['name']} out={source.path}"
+        )
+    return told
+
+
+def begun(study: Path) -> str:
+    """A README.md with what the data say."""
+    config, frame = Store(study).config(), load(study / "results.parquet")
+    axes = [axis["param"] for axis in cells.axes(config["sweep"]).values()]
+    majority: pd.Series = cell_table(frame, axes)["majority"].value_counts()
+    counts = frame["phase"].value_counts().items()
+    return WORDS.format(
+        name=study.name,
+        question=dict(sweeps()).get(study.name, ""),
+        counts="\n".join(f"| {phase} | {majority.get(phase, 0)} | {n} |" for phase, n in counts),
+        commits=", ".join(f"`{commit}`" for commit in frame["commit"].unique()),
+        torch=", ".join(frame["torch"].unique()),
+        steps=frame["steps"].sum(),
+        data=data_hash(frame),
+        budget=config["train"]["steps"],
+    )
+
+
+def keep(source: Store, studies: Path) -> Path:
+    """Write the study; its folder."""
+    table = answers(source)
     kept = [name for name in table.schema.names if not name.startswith("curve.") and name != "host"]
-    study = SWEEPS / table["sweep"][0].as_py()
+    study = studies / source.config()["sweep"]["name"]
     study.mkdir(exist_ok=True)
     told = {key: PLACE.sub(b'"out": null', text) for key, text in table.schema.metadata.items()}
     table = table.select(kept).replace_schema_metadata(told)
     pq.write_table(table, study / "results.parquet", compression="zstd")
-    asked = (source / "sweep.yaml").read_text()
+    asked = source.sweep_file.read_text()
     (study / "sweep.yaml").write_text(re.sub("^out: .*$", "out: null", asked, flags=re.MULTILINE))
-    shutil.copyfile(source / "phase_diagram.png", study / "phase_diagram.png")
-    print(study)
+    shutil.copyfile(source.path / "phase_diagram.png", study / "phase_diagram.png")
+    if not (study / "README.md").exists():
+        (study / "README.md").write_text(begun(study))
+    return study
+
+
+def main(arguments: list[str], studies: Path = SWEEPS) -> int:
+    if len(arguments) != 1 or not (Path(arguments[0]) / "results.parquet").exists():
+        print("usage: python analysis/keep_study.py DIR, of a finished sweep", file=sys.stderr)
+        return 2
+    try:
+        print(keep(Store(arguments[0], own=False), studies))
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
     return 0
 
 

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from phasegrok import representation, tasks
-from phasegrok.frames import phase_map, planned_axes
+from phasegrok.frames import phase_map, planned_axes, scaling
+from phasegrok.phases import PHASES
 from tests.liu2022_recipe import read_published
 
 # pandas frames and series, of which its stubs know too little to be of use here.
@@ -34,30 +35,35 @@ def phase_agreement(folder: Path, frame: Frame, forgive_rounding: bool = False) 
     same = cells["phase"] == cells["published.phase"]
     if forgive_rounding:
         same |= flips(folder, cells, "phase")
-    return float(same.mean())
+    return float((same & cells["known"]).mean())
 
 
 def step_agreement(folder: Path, frame: Frame, forgive_rounding: bool = False) -> float:
     """The share of crossings within 2 % of the published step; one that only one side has is not.
 
-    Crossings that neither side has are not counted.
+    Crossings that neither side has are not counted; of a cell without a result, both are.
     """
     cells, kept, total = compared(folder, frame), 0, 0
     for side in ("train_step", "val_step"):
-        there = cells[[side, f"published.{side}"]].notna().any(axis=1)
+        neither = cells[[side, f"published.{side}"]].isna().all(axis=1)
+        there = ~(neither & cells["known"])
         near = close(cells[side], cells[f"published.{side}"])
         if forgive_rounding:
             near |= flips(folder, cells, side)
-        kept, total = kept + int((near & there).sum()), total + int(there.sum())
+        kept += int(np.sum(near & there & cells["known"]))
+        total += int(np.sum(there))
     return kept / total
 
 
 def compared(folder: Path, frame: Frame) -> Frame:
-    """Our cells beside the published ones: columns train_step, val_step, phase and published.*"""
-    ours = keyed(frame)[[*AXES, "train_step", "val_step", "phase"]]
-    theirs = keyed(read_published(folder / "published.csv"))
-    theirs = theirs[["train_step", "val_step", "phase"]].add_prefix("published.")
-    return ours.join(theirs, how="left", validate="1:1")
+    """The published cells, each beside ours: columns train_step, val_step, phase and published.*
+
+    Column `known` tells whether there is a result of ours; a cell without one agrees in nothing.
+    """
+    columns = ["train_step", "val_step", "phase"]
+    theirs = keyed(read_published(folder / "published.csv"))[columns].add_prefix("published.")
+    cells = theirs.join(keyed(frame)[columns], how="left", validate="1:1")
+    return cells.assign(known=cells["phase"].isin(PHASES))
 
 
 def keyed(cells: Frame) -> Frame:
@@ -96,7 +102,7 @@ def disagreements(folder: Path, frame: Frame) -> Frame:
     same = cells["phase"] == cells["published.phase"]
     for side in ("train_step", "val_step"):
         same &= close(cells[side], cells[f"published.{side}"])
-    return cells[~same]
+    return cells[~(same & cells["known"])]
 
 
 def order_along(folder: Path, frame: Frame, along: str, at: Mapping[str, float]) -> str:
@@ -105,6 +111,11 @@ def order_along(folder: Path, frame: Frame, along: str, at: Mapping[str, float])
         frame = frame[np.isclose(frame[key], value, rtol=1e-6)]
     letters = frame.sort_values(along)["phase"].map(LETTERS)
     return "".join(letter for letter, _ in groupby(letters))
+
+
+def share(holds: Column, known: Column) -> float:
+    """The share of runs of which it holds; NaN, which agrees with nothing, if one does not tell."""
+    return float(holds.mean()) if known.all() else float("nan")
 
 
 # -------------------------------------------------------------------- the addition toy's structure
@@ -119,20 +130,19 @@ def accuracies(frame: Frame, lr: float) -> tuple[Column, Column]:
 
 
 def predicted_correlation(folder: Path, frame: Frame, lr: float) -> float:
-    predicted, measured = accuracies(frame, lr)
-    return float(predicted.corr(measured))
+    return float(np.corrcoef(*accuracies(frame, lr))[0, 1])  # NaN if a run has none
 
 
 def predicted_difference(folder: Path, frame: Frame, lr: float) -> float:
     predicted, measured = accuracies(frame, lr)
-    return float((predicted - measured).abs().mean())
+    return float((predicted - measured).abs().mean(skipna=False))
 
 
 def structured(folder: Path, frame: Frame, lr: float, least: int = 0, most: int = 55) -> float:
     """The share of runs with so many training pairs that end with an RQI above 0.95."""
     pairs = (55 * frame["task.train_fraction"]).round()
     runs = frame[np.isclose(frame["optim.lr"], lr) & pairs.between(least, most)]
-    return float((runs["rqi"] > 0.95).mean())
+    return share(runs["rqi"] > 0.95, runs["rqi"].notna())
 
 
 def critical_fraction(folder: Path, frame: Frame, draws: int = 4000) -> float:
@@ -154,7 +164,8 @@ def critical_fraction(folder: Path, frame: Frame, draws: int = 4000) -> float:
 
 def within_ideal(folder: Path, frame: Frame) -> float:
     """The share of runs that end with no more validation accuracy than their split allows."""
-    return float((frame["val_acc"] <= frame["ideal_val_acc"] + 1e-9).mean())
+    excess = frame["val_acc"] - frame["ideal_val_acc"]
+    return share(excess <= 1e-9, excess.notna())
 
 
 # ------------------------------------------------------------------------------- maps in general
@@ -174,13 +185,10 @@ def generalised(frame: Frame) -> Frame:
     return runs.assign(delay=runs["val_step"] - runs["train_step"])
 
 
-def exponent(folder: Path, frame: Frame, of: str, **options: Sequence[str]) -> float:
-    """The power of a hyperparameter in val_step of grokking runs, by least squares on logs."""
-    names = options["with"]
-    runs = frame[frame["phase"] == "grokking"]
-    design = np.column_stack([np.log(runs[name]) for name in names] + [np.ones(len(runs))])
-    fitted, *_ = np.linalg.lstsq(design, np.log(runs["val_step"].astype(float)), rcond=None)
-    return float(fitted[names.index(of)])
+def exponent(folder: Path, frame: Frame, of: str, where: str, **options: Sequence[str]) -> float:
+    """The power of a hyperparameter in the steps to generalise, censored runs counted as such."""
+    law = scaling(frame.query(where), options["with"])
+    return float(law.set_index("name").loc[of, "exponent"])
 
 
 def rank_correlation(folder: Path, frame: Frame, of: str, where: str = "", **options: str) -> float:
@@ -199,11 +207,11 @@ def rank_correlation(folder: Path, frame: Frame, of: str, where: str = "", **opt
     return float(np.mean(found))
 
 
-def delay_ratio(folder: Path, frame: Frame, of: str, most: float, least: float) -> float:
-    """The median delay of runs with `of` at most `most`, over that of runs at or above `least`."""
-    runs = generalised(frame)
-    low, high = (runs[runs[of] <= most + 1e-9], runs[runs[of] >= least - 1e-9])
-    return float(low["delay"].median() / high["delay"].median())
+def phase_share(folder: Path, frame: Frame, phase: str, among: Sequence[str], where: str) -> float:
+    """The share of a phase among runs of some phases."""
+    runs = frame.query(where)
+    known = runs["phase"].isin(PHASES)
+    return share(runs.loc[runs["phase"].isin(among), "phase"] == phase, known)
 
 
 def among(frame: Frame, values: Mapping[str, Sequence[Any]]) -> Frame:
@@ -220,8 +228,9 @@ def median_ratio(
     over: Mapping[str, Sequence[Any]],
     under: Mapping[str, Sequence[Any]],
 ) -> float:
-    """The median of a column over some runs, over that of others."""
-    return float(among(frame, over)[of].median() / among(frame, under)[of].median())
+    """The median of a column over some runs, over that of others; never is later than any step."""
+    steps = frame.assign(**{of: frame[of].fillna(np.inf)})
+    return float(among(steps, over)[of].median() / among(steps, under)[of].median())
 
 
 def generalising(
@@ -240,8 +249,11 @@ def generalising(
 
 
 def fit_ratio(folder: Path, frame: Frame) -> float:
-    """train_step of starts from 2 to 5: the median near decay 1 over that at the smallest decay."""
-    runs = frame[frame["model.init_scale"].between(2, 5)].dropna(subset=["train_step"])
+    """train_step of starts from 2 to 5: the median near decay 1 over that at the smallest decay.
+
+    A run that never fits is later than any.
+    """
+    runs = frame[frame["model.init_scale"].between(2, 5)].fillna({"train_step": np.inf})
     decays = np.array(sorted(runs["optim.weight_decay"].unique()))
     near_one = decays[np.abs(np.log(decays)).argmin()]
     medians = runs.groupby("optim.weight_decay")["train_step"].median()
@@ -253,7 +265,7 @@ VALUES: dict[str, Callable[..., Any]] = {
     for function in (
         phase_agreement, step_agreement, order_along, predicted_correlation, predicted_difference,
         structured, critical_fraction, within_ideal, phases_present, exponent, rank_correlation,
-        delay_ratio, fit_ratio, median_ratio, generalising,
+        phase_share, fit_ratio, median_ratio, generalising,
     )
 }  # fmt: skip
 """What `value` of a claim may be."""

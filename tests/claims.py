@@ -33,7 +33,8 @@ TOLERANCES = {
     "at_most": ("≤ {}", lambda value, bound: value <= bound),
     "equals": ("{}", lambda value, bound: value == bound),
 }
-KEYS = {"id", "statement", "source", "published", "value", "options", *TOLERANCES}
+KEYS = {"id", "statement", "source", "published", "value", "options", "revised", *TOLERANCES}
+"""`revised`: what was changed of the claim after its result was known, and why."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,10 @@ class Result:
         return "agrees" if self.agrees else "**disagrees**"
 
     @property
+    def revised(self) -> bool:
+        return "revised" in self.claim
+
+    @property
     def tolerance(self) -> str:
         words = (word.format(self.claim[key]) for key, (word, _) in TOLERANCES.items()
                  if key in self.claim)  # fmt: skip
@@ -104,7 +109,12 @@ def judged(claim: Mapping[str, Any], study: Study) -> Result:
 
 
 def studies() -> list[Study]:
-    return [Study(path.parent) for path in sorted(SWEEPS.glob("*/results.parquet"))]
+    """Those with data; of others the claims alone are stated yet."""
+    return [study for study in claimed() if (study.folder / "results.parquet").exists()]
+
+
+def claimed() -> list[Study]:
+    return [Study(path) for path in sorted(SWEEPS.iterdir()) if path.is_dir()]
 
 
 # ----------------------------------------------------------------------------------------- tables
@@ -120,8 +130,13 @@ def claims_table(study: Study) -> str:
     for result in study.results:
         claim = result.claim
         cells = (claim["statement"], claim["source"], told(claim["published"]))
-        cells += (told(result.value), result.tolerance, result.verdict)
+        verdict = f"{result.verdict}, revised" if result.revised else result.verdict
+        cells += (told(result.value), result.tolerance, verdict)
         lines.append(f"| {' | '.join(cells)} |")
+    notes = [result.claim for result in study.results if result.revised]
+    if notes:
+        lines += ["", "Revised after the results were known:", ""]
+        lines += [f"- {claim['statement']} *{claim['revised']}*" for claim in notes]
     return "\n".join(lines)
 
 
@@ -134,7 +149,8 @@ def disagreements_table(study: Study) -> str:
         lr, decay = str(cell).split("/")
         train, val, our_train, our_val = (step_words(row[name]) for name in steps)
         cells = (lr, decay, f"{row['published.phase']}, {train}, {val}")
-        cells += (f"{row['phase']}, {our_train}, {our_val}", rounding_words(study, str(cell)))
+        ours = f"{row['phase']}, {our_train}, {our_val}" if row["known"] else "no result"
+        cells += (ours, rounding_words(study, str(cell)))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -155,15 +171,21 @@ def step_words(step: Any) -> str:
 
 
 def studies_table() -> str:
-    """All studies as a Markdown table."""
-    questions = dict(sweeps())
+    """All studies as a Markdown table, also those that have not been run."""
+    questions, run = dict(sweeps()), {study.name for study in studies()}
     lines = ["| study | question | runs | claims that agree |", "| --- " * 4 + "|"]
-    for study in studies():
-        agree = sum(result.agrees for result in study.results)
+    for study in claimed():
         question = questions[study.name].partition("?")[0] + "?"
+        if study.name not in run:
+            stated = f"[{len(study.stated['claims'])} stated]({study.name}/claims.yaml)"
+            lines.append(f"| {study.name} | {question} | not run yet | {stated} |")
+            continue
+        agree = sum(result.agrees for result in study.results)
+        revised = sum(result.revised for result in study.results)
+        after = f", {revised} revised after the run" if revised else ""
         lines.append(
             f"| [{study.name}]({study.name}/README.md) | {question} | {len(study.frame)} "
-            f"| {agree} of {len(study.results)} |"
+            f"| {agree} of {len(study.results)}{after} |"
         )
     return "\n".join(lines)
 
@@ -182,12 +204,15 @@ def blocks() -> list[tuple[Path, str]]:
     return found
 
 
+def filled(page: str, text: str) -> str:
+    """The page with this block in the place of the old one, or at its end if it has none."""
+    before, begin, rest = page.partition(text.partition("\n")[0])
+    return before + text + rest.partition(END)[2] if begin else f"{page}\n{text}\n"
+
+
 def main() -> None:
     for path, text in blocks():
-        before, begin, rest = path.read_text().partition(text.partition("\n")[0])
-        if not begin:
-            raise SystemExit(f"{path} has no line {text.partition(chr(10))[0]}")
-        path.write_text(before + text + rest.partition(END)[2])
+        path.write_text(filled(path.read_text(), text))
 
 
 if __name__ == "__main__":

@@ -47,6 +47,25 @@ def test_agreement_is_of_all_cells_and_of_all_crossings(study) -> None:
     assert values.disagreements(*study).index.tolist() == ["0.0001/5", "0.001/0"]
 
 
+@pytest.mark.parametrize("phase", [None, "failed", "undecided"])
+def test_a_published_cell_without_a_result_of_ours_agrees_in_nothing(study, phase) -> None:
+    folder, frame = study
+    # The cell that neither side fits, and whose plain trainings would forgive anything.
+    rows = ("one thread", 9, 99, 99, "grokking"), ("reversed", NAN, NAN, 100_000, "confusion")
+    replayed(folder, *((1.584893192461e-3, 5, *row) for row in rows))
+    frame = frame[:3] if phase is None else frame.assign(phase=[*frame["phase"][:3], phase])
+    for forgiving in (False, True):
+        assert values.phase_agreement(folder, frame, forgive_rounding=forgiving) == 2 / 4
+        assert values.step_agreement(folder, frame, forgive_rounding=forgiving) == 4 / 8
+    assert "0.00158489/5" in values.disagreements(folder, frame).index
+
+
+def test_a_cell_of_ours_that_was_not_published_is_not_compared(study) -> None:
+    folder, frame = study
+    more = frame[:1].assign(**{"optim.lr": 0.5})
+    assert values.phase_agreement(folder, pd.concat([frame, more])) == 3 / 4
+
+
 def test_without_plain_trainings_no_disagreement_is_rounding(study) -> None:
     assert values.phase_agreement(*study, forgive_rounding=True) == 3 / 4
     assert values.step_agreement(*study, forgive_rounding=True) == 4 / 6
@@ -83,20 +102,28 @@ def test_the_order_along_an_axis_tells_neighbours_once(study) -> None:
 
 
 def law() -> pd.DataFrame:
-    """Steps that go as lr^-1 decay^-0.5, a fit at 10, with grokking from a delay of 100."""
+    """Steps that go as lr^-1 decay^-0.5, and a fit at 10."""
     lr, decay = np.meshgrid([0.001, 0.01, 0.1], [0.1, 1.0, 10.0])
     steps = 10 / (lr.ravel() * decay.ravel() ** 0.5)
     frame = pd.DataFrame({"optim.lr": lr.ravel(), "optim.weight_decay": decay.ravel()})
     frame["model.init_scale"] = 3.0
     frame["train_step"], frame["val_step"] = 10.0, steps
-    frame["phase"] = np.where(steps >= 110, "grokking", "comprehension")
     return frame
 
 
-def test_exponents_are_those_of_a_power_law() -> None:
+def test_exponents_are_those_of_a_power_law_that_the_budget_cuts_off() -> None:
+    frame = pd.concat([law()] * 40)
+    steps = frame["val_step"] * np.random.default_rng(0).lognormal(sigma=0.3, size=len(frame))
+    # Decays of 10 follow no law, and what is not reached in 3000 steps is not seen.
+    steps[frame["optim.weight_decay"] == 10] = 50.0
+    seen = steps <= 3000
+    frame = frame.assign(val_step=steps.where(seen), steps=steps.where(seen, 3000), budget=3000)
+    frame["status"] = np.where(seen, "decided", "finished")
     names = ["optim.lr", "optim.weight_decay"]
-    found = [values.exponent(Path(), law(), of=name, **{"with": names}) for name in names]
-    assert found == pytest.approx([-1, -0.5])
+    options = {"with": names, "where": "`optim.weight_decay` <= 2"}
+    found = [values.exponent(Path(), frame, of=name, **options) for name in names]
+    assert 0.2 < 1 - float(seen.to_numpy().mean()) < 0.4
+    assert found == pytest.approx([-1, -0.5], abs=0.05)
 
 
 def test_rank_correlation_within_a_column_forgets_what_differs_between_its_values() -> None:
@@ -110,13 +137,22 @@ def test_rank_correlation_within_a_column_forgets_what_differs_between_its_value
     assert values.rank_correlation(Path(), runs, **options, within="fraction") == pytest.approx(-1)
 
 
-def test_ratios_of_delays_and_of_fits() -> None:
+def test_a_fit_that_never_comes_is_later_than_any() -> None:
     runs = law()
     assert values.fit_ratio(Path(), runs) == 1
-    late = runs.assign(val_step=2 * runs["val_step"] - 10, **{"model.init_scale": 1.0})
-    both = pd.concat([runs, late])
-    ratio = values.delay_ratio(Path(), both, of="model.init_scale", most=1, least=3)
-    assert ratio == pytest.approx(2)
+    never = (runs["optim.weight_decay"] == 1) & (runs["optim.lr"] < 0.1)
+    unfitted = runs.assign(train_step=runs["train_step"].mask(never))
+    assert values.fit_ratio(Path(), unfitted) == np.inf
+    options = {"over": {"optim.weight_decay": [1.0]}, "under": {"optim.weight_decay": [10.0]}}
+    assert values.median_ratio(Path(), unfitted, of="train_step", **options) == np.inf
+
+
+def test_the_share_of_a_phase_is_among_the_phases_named_and_of_known_runs_alone() -> None:
+    phases = ["comprehension", "grokking", "memorization", "confusion", "comprehension", "failed"]
+    runs = pd.DataFrame({"phase": phases, "at": [1, 1, 1, 1, 2, 2]})
+    options = {"phase": "comprehension", "among": ["comprehension", "grokking", "memorization"]}
+    assert values.phase_share(Path(), runs, where="at == 1", **options) == pytest.approx(1 / 3)
+    assert np.isnan(values.phase_share(Path(), runs, where="at == 2", **options))
 
 
 def test_shares_and_medians_of_some_runs_against_others() -> None:
@@ -130,8 +166,8 @@ def test_shares_and_medians_of_some_runs_against_others() -> None:
     assert values.median_ratio(Path(), law(), of="val_step", **options) == pytest.approx(100)
 
 
-def test_structure_and_accuracies_of_the_toy() -> None:
-    runs = pd.DataFrame(
+def toy() -> pd.DataFrame:
+    return pd.DataFrame(
         {
             "task.train_fraction": [0.1818, 0.8182, 0.8182],
             "optim.lr": [1e-4, 1e-4, 1e-3],
@@ -142,6 +178,25 @@ def test_structure_and_accuracies_of_the_toy() -> None:
             "rqi": [0.1, 0.96, 1.0],
         }
     )
+
+
+@pytest.mark.parametrize(
+    "null, value",
+    [
+        ("rqi", lambda runs: values.structured(Path(), runs, 1e-4)),
+        ("ideal_val_acc", lambda runs: values.within_ideal(Path(), runs)),
+        ("predicted_val_acc", lambda runs: values.predicted_correlation(Path(), runs, 1e-4)),
+        ("predicted_val_acc", lambda runs: values.predicted_difference(Path(), runs, 1e-4)),
+    ],
+)
+def test_a_run_without_the_value_that_a_claim_needs_leaves_it_without_one(null, value) -> None:
+    assert not np.isnan(value(toy()))
+    assert np.isnan(value(toy().assign(**{null: [NAN, *toy()[null][1:]]})))
+    assert np.isnan(value(toy().assign(**{null: NAN})))
+
+
+def test_structure_and_accuracies_of_the_toy() -> None:
+    runs = toy()
     predicted, measured = values.accuracies(runs, 1e-4)
     assert predicted.tolist() == pytest.approx([10 / 55, (45 + 8) / 55])
     assert measured.tolist() == pytest.approx([(10 + 9) / 55, (45 + 9) / 55])

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 from PIL import Image
 
-from phasegrok import Rule, classify, load
+from phasegrok import Rule, cells, classify, load
+from phasegrok.answers import Asked, answered_ids
 from phasegrok.config import compose
 from phasegrok.diagram import data_hash
 from phasegrok.phases import cell_table
+from phasegrok.store import Store
 from tests import claim_values, claims
 from tests.claims import SWEEPS, Result, Study
 
@@ -47,6 +50,35 @@ def test_a_claim_agrees_within_its_tolerance_and_not_outside(tolerance, right, w
     assert Result(tolerance, wrong).verdict == "**disagrees**"
 
 
+def test_a_study_that_is_claimed_and_not_run_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(SWEEPS / "lr_vs_wd", tmp_path / "lr_vs_wd")
+    (tmp_path / "quick").mkdir()
+    (tmp_path / "quick" / "claims.yaml").write_text("claims: [{id: one}]")
+    monkeypatch.setattr(claims, "SWEEPS", tmp_path)
+    first, last = claims.studies_table().splitlines()[2:]
+    assert "| 507 | 3 of 3" in first
+    assert (
+        last.startswith("| quick |") and "| not run yet | [1 stated](quick/claims.yaml) |" in last
+    )
+
+
+def test_a_table_takes_the_place_of_the_old_one_or_the_end_of_a_page_without() -> None:
+    old, new = claims.block("claims", "old"), claims.block("claims", "new")
+    assert claims.filled(f"words\n\n{old}\n\nmore\n", new) == f"words\n\n{new}\n\nmore\n"
+    assert claims.filled("words\n", new) == f"words\n\n{new}\n"
+
+
+def test_what_was_revised_after_the_run_is_told_under_the_table_and_in_the_count() -> None:
+    study = Study(SWEEPS / "lr_vs_wd")
+    revised = [claim["revised"] for claim in study.stated["claims"] if "revised" in claim]
+    table = claims.claims_table(study)
+    assert len(revised) == table.count("agrees, revised |") == 2
+    assert all(text in table.partition("Revised after")[2] for text in revised)
+    assert "3 of 3, 2 revised after the run" in claims.studies_table()
+
+
 @pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.name)
 class TestStudy:
     def test_it_answers_the_question_that_its_sweep_file_asks(self, study: Path) -> None:
@@ -56,6 +88,14 @@ class TestStudy:
             for key in MACHINE:
                 config.pop(key)
         assert kept == asked, f"run +sweep={study.name} again and keep its answer"
+
+    def test_it_holds_every_run_of_its_plan_once_with_its_answer_and_no_other(
+        self, study: Path
+    ) -> None:
+        asked = compose([f"+sweep={study.name}"])
+        planned = sorted(run.run_id for run in cells.runs(asked))
+        assert sorted(load(study / "results.parquet").run_id) == planned
+        assert sorted(answered_ids(Store(study), Asked.of(asked))) == planned
 
     def test_its_figure_and_its_words_are_of_its_data(self, study: Path) -> None:
         frame = load(study / "results.parquet")
@@ -72,11 +112,11 @@ class TestStudy:
         frame = load(study / "results.parquet")
         assert (classify(frame, Rule.from_config(config["phase"])) == frame.phase).all()
         axes = [config["sweep"][name]["param"] for name in ("x", "y")]
-        cells = cell_table(frame, axes).majority.value_counts()
+        majority = cell_table(frame, axes).majority.value_counts()
         runs = frame.phase.value_counts()
         words = (study / "README.md").read_text()
         for phase in runs.index:
-            assert f"| {phase} | {cells.get(phase, 0)} | {runs[phase]} |" in words
+            assert f"| {phase} | {majority.get(phase, 0)} | {runs[phase]} |" in words
 
     def test_its_claims_are_whole(self, study: Path) -> None:
         stated = Study(study).stated

@@ -1,0 +1,64 @@
+"""A finished sweep becomes a study: its planned runs, all of them, and no others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from analysis import keep_study
+from phasegrok import diagram, load
+from tests.diagram.cases import config_of, frame_of, stored
+
+
+def config() -> dict[str, Any]:
+    made = config_of()
+    return made | {"train": made["train"] | {"stop_when_decided": True}}
+
+
+def finished(folder: Path, frame: pd.DataFrame) -> Path:
+    """A sweep's directory as a sweep leaves it."""
+    stored(config(), folder, frame.assign(torch="2.13.0", commit="abc"))
+    diagram.save(frame_of(config()), config(), folder)
+    return folder
+
+
+def test_runs_outside_the_plan_are_left_out_and_the_words_are_begun(tmp_path: Path) -> None:
+    planned = frame_of(config())
+    other = planned[:1].assign(run_id="another", **{"task.train_fraction": 0.99})
+    folder = finished(tmp_path / "sweep", pd.concat([planned, other]))
+    assert keep_study.main([str(folder)], tmp_path) == 0
+    study = tmp_path / "little"
+    kept = load(study / "results.parquet")
+    assert sorted(kept["run_id"]) == sorted(planned["run_id"])
+    assert not {"host", "curve.step"} & set(kept)
+    words = (study / "README.md").read_text()
+    assert f"Data `{diagram.data_hash(planned)}`" in words and "| grokking | 3 | 6 |" in words
+
+
+def test_words_that_are_there_stay(tmp_path: Path) -> None:
+    (tmp_path / "little").mkdir()
+    (tmp_path / "little" / "README.md").write_text("mine")
+    folder = finished(tmp_path / "sweep", frame_of(config()))
+    assert keep_study.main([str(folder)], tmp_path) == 0
+    assert (tmp_path / "little" / "README.md").read_text() == "mine"
+
+
+@pytest.mark.parametrize("how", ["missing", "failed", "of a smaller budget"])
+def test_a_sweep_without_an_answer_to_each_planned_run_is_refused(
+    how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = frame_of(config())
+    last = frame.index == frame.index[-1]
+    frame = {
+        "missing": frame[~last],
+        "failed": frame.assign(status=frame["status"].mask(last, "failed")),
+        "of a smaller budget": frame.assign(budget=frame["budget"].mask(last, 1000)),
+    }[how]
+    folder = finished(tmp_path / "sweep", frame)
+    assert keep_study.main([str(folder)], tmp_path) == 2
+    said = capsys.readouterr().err
+    assert "1 of 24 planned runs" in said and "python -m phasegrok.sweep" in said
+    assert not (tmp_path / "little").exists()
