@@ -282,15 +282,6 @@ def _paired(sweep: Config) -> list[str]:
 
 
 def _runs(frame: pd.DataFrame, shows: str = "") -> str:
-<<<<<<< HEAD
-    failed = frame["status"].tolist().count("failed") if "status" in frame else 0
-    count = f"{len(frame)} runs" + (f" ({failed} failed)" if failed else "")
-    of = _seeds(frame)
-    if shows:
-        return f"{count} of {of}; {shows}"
-    shown = f"the majority of {of}" if of.startswith("seeds") else of
-    return f"{count}; cells (counted in the legend) show {shown}"
-=======
     count, of, majority = counted_text(frame)
     if shows:
         return f"{count} of {of}; {shows}"
@@ -299,13 +290,10 @@ def _runs(frame: pd.DataFrame, shows: str = "") -> str:
 
 def counted_text(frame: pd.DataFrame) -> tuple[str, str, str]:
     """How many runs there are, of which seeds, and what a phase map shows of these."""
-    seeds = sorted({int(seed) for seed in frame["seed"].tolist()})
     failed = frame["status"].tolist().count("failed") if "status" in frame else 0
     count = f"{len(frame)} runs" + (f" ({failed} failed)" if failed else "")
-    if len(seeds) == 1:
-        return count, f"seed {seeds[0]}", f"seed {seeds[0]}"
-    return count, f"seeds {_ranges(seeds)}", f"the majority of seeds {_ranges(seeds)}"
->>>>>>> b/main
+    of = _seeds(frame)
+    return count, of, f"the majority of {of}" if of.startswith("seeds") else of
 
 
 def _seeds(frame: pd.DataFrame) -> str:
