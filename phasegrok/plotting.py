@@ -206,8 +206,8 @@ def _other(directory: str, options: argparse.Namespace, rule: Rule, mine: Any) -
     It is judged by the same rule, within its own budget.
     """
     from phasegrok.diagram.kinds import Other
+    from phasegrok.frames.captions import apart_text
     from phasegrok.frames.selection import select
-    from phasegrok.frames.words import apart_text
     from phasegrok.phases import classify
     from phasegrok.store.source import open_source
 
@@ -230,7 +230,7 @@ def _write(
 ) -> list[Path]:
     """The figure with its caption, as files that say what they show."""
     from phasegrok import diagram
-    from phasegrok.frames.words import caption, rule_text
+    from phasegrok.frames.captions import caption, rule_text
 
     runs = asked.runs if picture.runs is None else picture.runs
     data = diagram.data_hash(runs, picture.reads) + picture.data

@@ -18,8 +18,8 @@ import phasegrok
 from phasegrok.diagram.layout import DPI, lay_out
 from phasegrok.diagram.maps import phase_picture
 from phasegrok.frames import caption, phase_map, planned_axes, planned_runs
+from phasegrok.frames.captions import rule_text
 from phasegrok.frames.values import distinct
-from phasegrok.frames.words import rule_text
 from phasegrok.phases import Rule
 from phasegrok.store import swept, write_whole
 

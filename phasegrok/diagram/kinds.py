@@ -15,6 +15,7 @@ from phasegrok.diagram.layout import Picture
 from phasegrok.errors import InputError
 from phasegrok.frames import label, phase_map
 from phasegrok.frames.boundary import ALL, REST, boundaries
+from phasegrok.frames.captions import rule_text, steps_rule_text
 from phasegrok.frames.compare import agreement, common_axes, difference
 from phasegrok.frames.efficiency import FRACTION, data_efficiency
 from phasegrok.frames.observable import number_columns, value_map
@@ -22,7 +23,6 @@ from phasegrok.frames.places import placed
 from phasegrok.frames.power_laws import law_of, scaling_line, scaling_runs
 from phasegrok.frames.probability import phase_probability
 from phasegrok.frames.steps import steps_map
-from phasegrok.frames.words import rule_text, steps_rule_text
 
 
 @dataclass(frozen=True)

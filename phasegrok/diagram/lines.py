@@ -21,8 +21,8 @@ from phasegrok.diagram.ticks import bar_ticks
 from phasegrok.diagram.tiles import Size, common_label
 from phasegrok.diagram.values import MEDIAN_OPEN
 from phasegrok.frames import Axis, axis_cells, label
+from phasegrok.frames.captions import span_text, undecided_text
 from phasegrok.frames.probability import half_widths
-from phasegrok.frames.words import span_text, undecided_text
 from phasegrok.phases import PHASES, Rule
 
 _STYLES: dict[str, tuple[str, Any, str]] = {"train": (TRAIN, "--", "s"), "val": (VAL, "-", "o")}

@@ -27,7 +27,7 @@ from phasegrok.diagram.mesh import Ground, boxes, mesh
 from phasegrok.diagram.panels import paint_cells, paint_phases
 from phasegrok.diagram.tiles import Size, Tiles, facets, multiples, paint_tiles
 from phasegrok.frames import Axis
-from phasegrok.frames.words import alt_text, spans_text, undecided_text
+from phasegrok.frames.captions import alt_text, spans_text, undecided_text
 
 Axes4 = Mapping[str, Axis]
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from phasegrok.diagram.asked import LADDERS, Asked
 from phasegrok.diagram.layout import Picture
 from phasegrok.diagram.maps import sensitivity_picture
+from phasegrok.frames.captions import rule_text
 from phasegrok.frames.rules import (
     Named,
     accuracy_rules,
@@ -17,7 +18,6 @@ from phasegrok.frames.rules import (
     gap_rules,
     sensitivity,
 )
-from phasegrok.frames.words import rule_text
 
 
 def budget(asked: Asked) -> Picture:

@@ -21,8 +21,8 @@ from phasegrok.diagram.mesh import Ground, boxes, mesh
 from phasegrok.diagram.ticks import bar_ticks
 from phasegrok.diagram.tiles import Size, Tiles, facets, multiples, paint_tiles
 from phasegrok.frames import Axis
+from phasegrok.frames.captions import span_text, spans_text, undecided_text
 from phasegrok.frames.probability import half_widths
-from phasegrok.frames.words import span_text, spans_text, undecided_text
 from phasegrok.phases import PHASES
 
 Axes4 = Mapping[str, Axis]

@@ -12,9 +12,10 @@ import pandas as pd
 from phasegrok import cells
 from phasegrok.diagram import colors, data_hash
 from phasegrok.diagram.ramps import ramp
+from phasegrok.frames.captions import asked_text, counted_text
 from phasegrok.frames.grid import Axis, planned_axes
 from phasegrok.frames.probability import credible
-from phasegrok.frames.words import asked_text, counted_text, label
+from phasegrok.frames.words import label
 from phasegrok.phases import LABELS, LADDER, PHASES, Rule
 from phasegrok.report.axes import described
 from phasegrok.report.curves import counted, thinned, totals

@@ -11,8 +11,8 @@ import pytest
 from phasegrok import load
 from phasegrok.errors import InputError
 from phasegrok.frames import Axis, axes_of, axis_cells, phase_counts, phase_map
+from phasegrok.frames.captions import caption
 from phasegrok.frames.grid import guess_scale, planned_axes, planned_runs
-from phasegrok.frames.words import caption
 from tests.diagram.cases import X, Y, config_of, frame_of, runs, stored
 
 # --------------------------------------------------------------------------- where cells lie

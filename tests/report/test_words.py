@@ -8,7 +8,7 @@ import pytest
 
 from phasegrok import Rule, cells
 from phasegrok.diagram import colors, data_hash
-from phasegrok.frames.words import caption, rule_text
+from phasegrok.frames.captions import caption, rule_text
 from phasegrok.phases import LADDER
 from phasegrok.report import write
 from phasegrok.store import Store

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from phasegrok.frames.words import apart_text, caption, label, rule_text
+from phasegrok.frames.captions import apart_text, caption, rule_text
+from phasegrok.frames.words import label
 from phasegrok.phases import Rule
 from tests.diagram.cases import X, Y, config_of, frame_of
 
