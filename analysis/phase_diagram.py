@@ -21,8 +21,8 @@ def main(arguments: list[str]) -> int:
     try:
         config = Store(arguments[0]).config()
         frame = phasegrok.load(arguments[0])
-        # The rule in sweep.yaml decides, also over rows that were kept under an older rule.
-        rule = phasegrok.Rule.from_config(config["phase"])
+        # What sweep.yaml says decides, also over rows of an older rule or a smaller budget.
+        rule = phasegrok.Rule.of_sweep(config)
         frame = frame.assign(phase=phasegrok.classify(frame, rule))
         paths = save(frame, config, Path(arguments[-1]))
     except phasegrok.InputError as error:

@@ -40,7 +40,7 @@ from phasegrok.engine.queue import Queue
 from phasegrok.plan import PackPlan
 
 STUDY = "wd_vs_frac"
-WIDTHS = (1, 2, 4, 8, 16)
+WIDTHS = (2, 4, 6, 8, 16)
 WORKERS = 2
 ROUNDS, BLOCK_S, FIRST_STEPS = 5, 4.0, 100
 
@@ -76,9 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--record", action="store_true", help="write benchmarks/results/")
+    tiny = "tiny, eager, one round: does it run? no figures"
+    parser.add_argument("--quick", action="store_true", help=tiny)
     options = parser.parse_args(given)
     steps = kept_steps()
-    rates = measured(WIDTHS)
+    rates = measured(WIDTHS, quick=options.quick)
     rows = [occupancy(steps, width) | {"run_steps_per_s": rates[width]} for width in WIDTHS]
     for row in rows:
         row["run_steps_per_s_as_full"] = row["run_steps_per_s"] * row["all"]
@@ -123,8 +125,10 @@ def occupancy(steps: Steps, width: int) -> Row:
 
 def planned(width: int) -> Sequence[PackPlan]:
     """The packs of the whole sweep in lanes of this width; nothing is written or trained."""
-    asked = [f"+sweep={STUDY}", f"train.lanes={width}", "train.compile=true", "dry_run=true",
-             "launch.device=cpu", f"launch.workers={WORKERS}", "out=outputs/none/of/these"]  # fmt: skip
+    asked = [
+        f"+sweep={STUDY}", f"train.lanes={width}", "train.compile=true", "launch.device=cpu",
+        f"launch.workers={WORKERS}", "dry_run=true", "out=outputs/none/of/these",
+    ]  # fmt: skip
     config = compose(asked)
     check(config, asked)
     return plan.prepare(config).packs
@@ -169,29 +173,30 @@ def _share(replays: Sequence[Row], until: Sequence[float]) -> float:
 # --------------------------------------------------------------------------------------- speed
 
 
-def measured(widths: Sequence[int]) -> Mapping[int, float]:
+def measured(widths: Sequence[int], *, quick: bool = False) -> Mapping[int, float]:
     """Run-steps a second of all cores together, one process each, by the width of their lanes;
     medians of rounds in which the widths take turns."""
     with ExitStack() as stack:
         teams: dict[int, Team] = {}
         for width in widths:
             tell(f"{width} lanes: warming up")
-            task = {"column": "phasegrok", "case": "quadratic23", "quick": False, "device": "cpu",
-                    "compiled": True, "runs": width, "warm_steps": FIRST_STEPS}  # fmt: skip
+            task = {"column": "phasegrok", "case": "quadratic23", "quick": quick, "device": "cpu",
+                    "compiled": not quick, "runs": width, "warm_steps": FIRST_STEPS}  # fmt: skip
             numbers = range(machine.cores())
             teams[width] = stack.enter_context(
                 Team([{**task, "first": n * width} for n in numbers], threads=1)
             )
             teams[width].warm(COMPILE_S)
-        blocks = {width: _steps_in_a_block(team) for width, team in teams.items()}
+        seconds, count = (0.1, 1) if quick else (BLOCK_S, ROUNDS)
+        blocks = {width: _steps_in_a_block(team, seconds) for width, team in teams.items()}
         rounds = [{width: _rate(team, blocks[width]) for width, team in teams.items()}
-                  for _ in range(ROUNDS)]  # fmt: skip
+                  for _ in range(count)]  # fmt: skip
     return {width: statistics.median(each[width] for each in rounds) for width in widths}
 
 
-def _steps_in_a_block(team: Team) -> int:
+def _steps_in_a_block(team: Team, seconds: float) -> int:
     took = team.block(FIRST_STEPS)["seconds"]
-    return max(round(BLOCK_S / took), 1) * FIRST_STEPS
+    return max(round(seconds / took), 1) * FIRST_STEPS
 
 
 def _rate(team: Team, steps: int) -> float:

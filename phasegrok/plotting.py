@@ -14,6 +14,8 @@ from phasegrok.errors import OK, InputError
 from phasegrok.phases import Rule
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from phasegrok.diagram.kinds import Asked, Other
     from phasegrok.frames.selection import Selection
     from phasegrok.store.source import Source
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 _AXES = ("x", "y", "row", "col")
 _RULE = ("train_accuracy", "val_accuracy", "gap", "budget")
 _FORMATS = ("png", "pdf", "svg")
+
+# All that decide what a figure shows, as its command names them.
+_SHOWN = ("kind", *_AXES, "facet", "at", *_RULE, "gaps", "column", "of", "against", "width")
 
 
 class _List(argparse.Action):
@@ -56,11 +61,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     rule.add_argument("--gap", type=_gap, help="in steps, or below 1 a share of the budget")
     rule.add_argument("--budget", type=int, metavar="STEPS")
     some = parser.add_argument_group("of some kinds only")
+    some.add_argument(
+        "--gaps", nargs="+", type=_gap, default=[], metavar="GAP",
+        help="gap: which, beside the rule's own; default: half of it and twice",
+    )  # fmt: skip
     some.add_argument("--column", metavar="NAME", help="value: the column of the results")
-    some.add_argument("--of", choices=("val", "train", "delay"), help="scaling: which steps")
+    some.add_argument(
+        "--of",
+        choices=("val", "train", "delay"),
+        help="scaling: which steps; accuracy: which threshold",
+    )
     some.add_argument(
         "--against", nargs="+", default=[], metavar="WHAT",
-        help="difference: another sweep's directory; scaling: swept keys",
+        help="difference: another sweep's directory; scaling: swept keys; boundary: phases",
     )  # fmt: skip
     files = parser.add_argument_group("files")
     files.add_argument("--out", type=Path, metavar="FOLDER", help="where to write; default: DIR")
@@ -105,7 +118,7 @@ def _refuse_others(options: argparse.Namespace, takes: Sequence[str]) -> None:
     """InputError if an option is given that this kind does not have."""
     from phasegrok.diagram.kinds import KINDS
 
-    given = [name for name in ("column", "of", "against") if getattr(options, name)]
+    given = [name for name in ("column", "of", "against", "gaps") if getattr(options, name)]
     for name in given:
         if name not in takes:
             users = ", ".join(kind for kind, about in KINDS.items() if name in about.takes)
@@ -125,11 +138,11 @@ def _asked(
     picked = select(source.frame, source.config, keys, single)
     rule = _rule(options, source.config)
     runs, name = picked.runs, str(source.config["sweep"]["name"])
-    if rule != Rule.from_config(source.config["phase"]):
+    if rule != Rule.of_sweep(source.config):
         runs = runs.assign(phase=classify(runs, rule))
 
     def other(directory: str) -> Other:
-        return _other(directory, options, rule, name)
+        return _other(directory, options, rule, source.config)
 
     asked = Asked(
         name=name,
@@ -142,6 +155,7 @@ def _asked(
         column=options.column,
         accuracy=options.val_accuracy,
         against=options.against,
+        gaps=options.gaps,
         curves=source.curves,
         other=other,
     )
@@ -183,24 +197,32 @@ def _rule(options: argparse.Namespace, config: Any) -> Rule:
         given.pop("val_accuracy", None)
     if given.get("budget", 1) < 1:
         raise InputError(f"--budget {given['budget']}: must be one step or more")
-    return replace(Rule.from_config(config["phase"]), **given)
+    return replace(Rule.of_sweep(config), **given)
 
 
-def _other(directory: str, options: argparse.Namespace, rule: Rule, mine: str) -> Other:
-    """The sweep to compare with, under the same rule and with the same keys fixed."""
-    from phasegrok.diagram import data_hash
+def _other(directory: str, options: argparse.Namespace, rule: Rule, mine: Any) -> Other:
+    """The sweep to compare with that of the config `mine`, with the same keys fixed.
+
+    It is judged by the same rule, within its own budget.
+    """
     from phasegrok.diagram.kinds import Other
+    from phasegrok.frames.captions import apart_text
     from phasegrok.frames.selection import select
     from phasegrok.phases import classify
     from phasegrok.store.source import open_source
 
     source = open_source(Path(directory))
     picked = select(source.frame, source.config, _keys(options), _single(_at(options.at)))
+    rule = replace(rule, budget=options.budget or source.config["train"]["steps"])
     runs = picked.runs.assign(phase=classify(picked.runs, rule))
     name = str(source.config["sweep"]["name"])
-    if name == mine:  # another answer to the same question
+    if name == mine["sweep"]["name"]:  # another answer to the same question
         name = source.folder.resolve().name
-    return Other(name, runs, picked.axes, data_hash(picked.runs))
+
+    def about(drawn: pd.DataFrame) -> str:
+        return apart_text(drawn, source.config, mine)
+
+    return Other(name, runs, picked.axes, rule, about)
 
 
 def _write(
@@ -208,13 +230,14 @@ def _write(
 ) -> list[Path]:
     """The figure with its caption, as files that say what they show."""
     from phasegrok import diagram
-    from phasegrok.frames.words import caption, rule_text
+    from phasegrok.frames.captions import caption, rule_text
 
-    data = diagram.data_hash(picked.runs) + picture.data
-    shown = {"shows": picture.shows, "at": picked.fixed, "rule": asked.rule}
-    figure = diagram.lay_out(
-        picture, caption(picked.runs, source.config, data, **shown), options.width
-    )
+    runs = asked.runs if picture.runs is None else picture.runs
+    data = diagram.data_hash(runs, picture.reads) + picture.data
+    rule = rule_text(asked.rule, asked.steps) if picture.rule is None else picture.rule
+    shown = {"shows": picture.shows, "at": picked.fixed, "rule": rule, "judged": asked.steps}
+    text = caption(runs, source.config, data, **shown)
+    figure = diagram.lay_out(picture, text, options.width)
     command = _command(options, asked.name)
     plain = _command(options, "") == _command_alone("")
     title = "Phase diagram" if options.kind == "phase" else options.kind.replace("_", " ")
@@ -223,7 +246,7 @@ def _write(
         alt=picture.alt,
         sweep=asked.name,
         data_hash=data,
-        rule=rule_text(asked.rule, asked.rule.budget or asked.budget),
+        rule=rule,
         command=command,
         kind=options.kind,
     )
@@ -238,17 +261,17 @@ def _command_alone(name: str) -> str:
 def _command(options: argparse.Namespace, name: str) -> str:
     """The command that draws this figure, with the sweep's name for its directory."""
     words = ["phasegrok", "plot", name]
-    for option in ("kind", *_AXES, "facet", "at", *_RULE, "column", "of", "against", "width"):
+    for option in _SHOWN:
         given = getattr(options, option)
         flag = f"--{option.replace('_', '-')}"
         if (option == "kind" and given == "phase") or given in (None, []):
             continue
         if option == "at":
             words += [word for text in given for word in (flag, text)]
-        elif option == "against":
-            words += [flag, *(Path(text).name for text in given)]
-        else:
-            words += [flag, f"{given:g}" if isinstance(given, float) else str(given)]
+            continue
+        values = given if isinstance(given, list) else [given]
+        named = [Path(each).name for each in values] if option == "against" else values
+        words += [flag, *(f"{each:g}" if isinstance(each, float) else str(each) for each in named)]
     return shlex.join(words)
 
 
@@ -257,10 +280,12 @@ def _contact_sheet(options: argparse.Namespace, below: Sequence[Path]) -> int:
     from phasegrok.diagram import sheet
     from phasegrok.store.source import open_source
 
-    if _command(options, "") != _command_alone(""):
+    asked = argparse.Namespace(**{**vars(options), "width": None})
+    if _command(asked, "") != _command_alone(""):
         raise InputError(
-            f"{options.directory} holds {len(below)} sweeps, of which a contact sheet is drawn, "
-            "without options; give the directory of one of them for another figure"
+            f"{options.directory} holds {len(below)} sweeps, of which a contact sheet is drawn: "
+            "--out, --width and --format are for it; give the directory of one of them for "
+            "another figure"
         )
     entries = []
     for path in below:
@@ -271,8 +296,8 @@ def _contact_sheet(options: argparse.Namespace, below: Sequence[Path]) -> int:
             print(f"phasegrok: left out: {error}", file=sys.stderr)
     if not entries:
         raise InputError(f"{options.directory}: none of its {len(below)} sweeps can be drawn")
-    for path in sheet.save(
-        entries, options.out or options.directory, options.directory.resolve().name
-    ):
+    folder, name = options.out or options.directory, options.directory.resolve().name
+    about = {"command": _command(options, name), "width": options.width}
+    for path in sheet.save(entries, folder, name, formats=options.format, **about):
         print(path)
     return OK

@@ -6,7 +6,7 @@ have for itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -254,3 +254,17 @@ def trained(
     for outcome in ended.values():
         assert outcome.error is None, outcome.error
     return ended
+
+
+def one_run(steps: int, **train: Any) -> Run:
+    """A run that groks: it crosses both thresholds within 100 steps."""
+    run = next(r for r in small_map() if r.config["task"]["train_fraction"] == 0.9)
+    return with_config(run, train={**run.config["train"], "steps": steps, **train})
+
+
+def of_sizes(run: Run, fractions: Iterable[float]) -> list[Run]:
+    """The run with other training sets: each of these fractions of all examples."""
+    return [
+        with_config(run, task={**run.config["task"], "train_fraction": fraction})
+        for fraction in fractions
+    ]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import engine, limits, sweep
+from benchmarks import engine, lanes, limits, sweep
 from benchmarks.cases import CASES, EVAL_EVERY, Case
 from benchmarks.machine import ROOT
 from benchmarks.packed import Packed
@@ -21,6 +21,7 @@ from benchmarks.plain_loop import PlainLoop, minibatches
 from phasegrok import tasks, work
 from phasegrok.cells import Run
 from phasegrok.engine import Given, prepare
+from phasegrok.plan import PackPlan
 
 STEPS = 4 * EVAL_EVERY
 RUNS = 3
@@ -140,6 +141,27 @@ def test_where_the_benchmarked_sweep_goes_is_not_a_setting(
 def test_a_sweep_that_fails_is_shown_with_its_words() -> None:
     with pytest.raises(SystemExit, match=r"(?s)code 2.*optim.lrr"):
         sweep.main(["--sweep", "quick", "optim.lrr=1"])
+
+
+def test_replayed_lanes_take_the_longest_run_and_are_full_while_runs_wait() -> None:
+    steps = {"a": 4, "b": 3, "c": 3, "d": 2, "e": 2}
+    pack = PackPlan("p0000", 2, True, tuple(Run(name, {}, {}, {}) for name in steps))
+    replay = lanes.replayed(pack, lanes.Known(pack.runs, steps), steps)
+    # 4 beside 3; then 3 from step 3, 2 from step 4, and the last 2 alone from step 6.
+    assert (replay["waiting"], replay["length"]) == (6, 8)
+    assert sorted(replay["spans"]) == [(0, 3), (0, 4), (3, 6), (4, 6), (6, 8)]
+
+
+def test_the_kept_study_fills_narrow_lanes_better_than_wide_ones(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = lanes.main(["--quick"])
+    assert len(capsys.readouterr().out.splitlines()) == 1 + len(rows)
+    fuller = [row["all"] for row in rows]
+    assert fuller == sorted(fuller, reverse=True)
+    for row in rows:
+        assert row["waiting"] == 1.0 and 0.5 < row["all"] <= row["known"] + 0.01 <= 1.01
+        assert row["run_steps_per_s_as_full"] <= row["run_steps_per_s"]
 
 
 def test_the_parts_of_an_update_are_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:

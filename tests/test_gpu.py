@@ -19,7 +19,7 @@ from phasegrok.engine.graphs import Graph
 from phasegrok.engine.lanes import Lanes
 from phasegrok.engine.memory import SHARE, TRIED
 from phasegrok.worker import train
-from tests import test_engine
+from tests import test_own_networks
 from tests.engine_cases import CASES, MAP_RULE, lanes, with_config
 from tests.test_modes import (
     ON_BOUNDARY,
@@ -139,7 +139,7 @@ def test_lanes_that_replay_a_graph_come_out_as_lanes_that_step_one_by_one(case):
     assert [graph._captured is not None for graph in replaying._graphs.values()] == [True]
 
 
-class Waiting(test_engine.Own):
+class Waiting(test_own_networks.Own):
     """A network that asks the GPU for a number in the middle of its forward pass."""
 
     def forward(self, pairs: Tensor) -> Tensor:

@@ -191,7 +191,7 @@ def test_lanes_stay_where_they_are_in_memory(case: Case):
 
 @pytest.mark.parametrize("vectorise", [True, False])
 def test_trying_a_users_own_network_leaves_the_lanes_untouched(monkeypatch, vectorise):
-    own = {"name": "tests.test_engine:Own", "init_scale": 1.0}
+    own = {"name": "tests.test_own_networks:Own", "init_scale": 1.0}
     runs = [with_config(r, model=own) for r in lanes(CASES[0], 2, vectorise=vectorise)]
     tried: list[bool] = []
     try_out = lanes_module.try_out

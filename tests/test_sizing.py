@@ -84,7 +84,7 @@ def test_the_more_arithmetic_a_step_is_the_fewer_lanes_it_gets(compiled):
 
 
 def test_a_network_of_unknown_work_gets_as_many_lanes_as_one_of_middling_work():
-    own = composed("+sweep=quick", "model=own", "model.name=tests.test_engine:Own",
+    own = composed("+sweep=quick", "model=own", "model.name=tests.test_own_networks:Own",
                    "model.width=null")  # fmt: skip
     assert work.of_run(runs(own)[0].config) is None
     assert 1 < auto_lanes(own, False) < sizing.MOST_CPU_LANES

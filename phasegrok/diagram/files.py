@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,16 @@ import phasegrok
 from phasegrok.diagram.layout import DPI, lay_out
 from phasegrok.diagram.maps import phase_picture
 from phasegrok.frames import caption, phase_map, planned_axes, planned_runs
-from phasegrok.frames.words import rule_text
+from phasegrok.frames.captions import rule_text
+from phasegrok.frames.values import distinct
 from phasegrok.phases import Rule
 from phasegrok.store import swept, write_whole
 
 FORMATS = ("png", "pdf", "svg")
 
-# The columns that the data hash is made of.
-_HASHED = ("run_id", "seed", "phase", "train_step", "val_step")
+# The columns that every data hash is made of. Numbers that depend on the machine that trained are
+# in the hash of a figure only if it draws them.
+_HASHED = ("run_id", "seed", "phase", "status", "steps", "budget", "train_step", "val_step")
 
 
 @dataclass(frozen=True)
@@ -122,22 +124,30 @@ def _metadata(kind: str, facts: Facts) -> dict[str, Any]:
     return {"Title": facts.title, "Creator": software, "Date": None, **about}
 
 
-def data_hash(frame: pd.DataFrame) -> str:
+def data_hash(frame: pd.DataFrame, also: Iterable[str] = ()) -> str:
     """12 hexadecimal characters that name the results drawn, whatever the order of the rows.
 
-    sha256 over run_id, seed, phase, train_step and val_step, a line for each run by run_id.
+    sha256 over run_id, seed, phase, status, steps, budget, train_step and val_step, a line for
+    each run by run_id; numbers at 12 digits. What the frame lacks is empty.
+
+    Args:
+        also: further columns that are drawn; lists stand between blanks.
     """
-    rows = zip(*(_fields(frame.loc[:, name]) for name in _HASHED), strict=True)
-    lines = sorted(map(",".join, rows))
+    columns = [_fields(frame, name) for name in dict.fromkeys([*_HASHED, *also])]
+    lines = sorted(map(",".join, zip(*columns, strict=True)))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 
 
-def _fields(column: pd.Series) -> list[str]:
-    codes, values = pd.factorize(column, use_na_sentinel=False)
-    return np.array([_field(value) for value in values.tolist()], object)[codes].tolist()
+def _fields(frame: pd.DataFrame, name: str) -> list[str]:
+    if name not in frame:
+        return [""] * len(frame)
+    at, values = distinct(frame.loc[:, name])
+    return np.array([_field(value) for value in values], object)[at].tolist()
 
 
 def _field(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return "" if pd.isna(value) else str(int(value))
+    if isinstance(value, tuple):
+        return " ".join(map(_field, value))
+    if value is None:
+        return ""
+    return f"{value:.12g}" if isinstance(value, float) else str(value)

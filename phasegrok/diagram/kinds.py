@@ -2,65 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-import pandas as pd
-
-from phasegrok.diagram import laws, lines, maps, values
-from phasegrok.diagram.dress import facet_text
+from phasegrok.diagram import laws, lines, maps, sensitivity, values
+from phasegrok.diagram.asked import LADDERS
+from phasegrok.diagram.asked import Asked as Asked
+from phasegrok.diagram.asked import Other as Other
+from phasegrok.diagram.chosen import chosen_curves, chosen_cuts
+from phasegrok.diagram.files import data_hash
 from phasegrok.diagram.layout import Picture
 from phasegrok.errors import InputError
-from phasegrok.frames import Axis, label, phase_map, value_text
-from phasegrok.frames.boundary import boundaries
+from phasegrok.frames import label, phase_map
+from phasegrok.frames.boundary import ALL, REST, boundaries
+from phasegrok.frames.captions import rule_text, steps_rule_text
 from phasegrok.frames.compare import agreement, common_axes, difference
-from phasegrok.frames.curves import curve_table
-from phasegrok.frames.cuts import cut
 from phasegrok.frames.efficiency import FRACTION, data_efficiency
-from phasegrok.frames.observable import value_map
-from phasegrok.frames.power_laws import scaling, scaling_line, scaling_runs
+from phasegrok.frames.observable import number_columns, value_map
+from phasegrok.frames.places import placed
+from phasegrok.frames.power_laws import law_of, scaling_line, scaling_runs
 from phasegrok.frames.probability import phase_probability
-from phasegrok.frames.rules import (
-    Named,
-    accuracy_rules,
-    budget_rules,
-    changes,
-    gap_rules,
-    sensitivity,
-)
-from phasegrok.frames.selection import example_cells, matching
 from phasegrok.frames.steps import steps_map
-from phasegrok.phases import Rule
-
-
-@dataclass(frozen=True)
-class Other:
-    """Another sweep: its name, its runs with their phases, its axes, and the hash of its data."""
-
-    name: str
-    runs: pd.DataFrame
-    axes: Mapping[str, Axis]
-    data: str
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a figure is made of: the runs, with their phase under the rule, and what was chosen."""
-
-    name: str
-    runs: pd.DataFrame
-    axes: Mapping[str, Axis]
-    rule: Rule
-    budget: int
-    at: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    of: str | None = None
-    column: str | None = None
-    accuracy: float | None = None
-    against: Sequence[str] = ()
-    curves: Callable[[Sequence[str]], pd.DataFrame] | None = None
-    other: Callable[[str], Other] | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +44,7 @@ def probability(asked: Asked) -> Picture:
 
 
 def entropy(asked: Asked) -> Picture:
-    return values.entropy_picture(phase_map(asked.runs, asked.axes), asked.axes)
+    return values.entropy_picture(phase_probability(asked.runs, asked.axes), asked.axes)
 
 
 def train_steps(asked: Asked) -> Picture:
@@ -101,121 +63,50 @@ def delay(asked: Asked) -> Picture:
 
 def _steps(asked: Asked, of: str, words: str) -> Picture:
     full = steps_map(asked.runs, asked.axes, of, asked.rule)
-    return values.steps_picture(full, asked.axes, words, "no seed fitted")
+    picture = values.steps_picture(full, asked.axes, words, delay=of == "delay")
+    return replace(picture, rule=steps_rule_text(of, asked.rule, asked.steps), reads=LADDERS)
 
 
 def value(asked: Asked) -> Picture:
     if asked.column is None:
-        numbers = asked.runs.select_dtypes("number").columns
-        raise InputError(f"--kind value needs --column NAME, one of {', '.join(numbers)}")
-    full = value_map(asked.runs, asked.axes, asked.column)
-    return values.value_picture(full, asked.axes, label(asked.column))
+        there = ", ".join(number_columns(asked.runs))
+        raise InputError(f"--kind value needs --column NAME, one of {there}")
+    return _value(asked, asked.column, label(asked.column))
 
 
 def weight_norm(asked: Asked) -> Picture:
-    full = value_map(asked.runs, asked.axes, "weight_norm")
-    return values.value_picture(full, asked.axes, "weight norm at the last step")
+    return _value(asked, "weight_norm", "weight norm where each run stopped")
 
 
-# Lines through a map side by side where none is chosen.
-_CUTS = 3
+def _value(asked: Asked, column: str, words: str) -> Picture:
+    full = value_map(asked.runs, asked.axes, column)
+    early = asked.runs["steps"] < asked.runs["budget"]
+    decided = early & (asked.runs["status"] == "decided")
+    taken = (
+        f"Taken where each run stopped: {early.sum()} of {len(asked.runs)} did before their "
+        f"budget, {decided.sum()} of them decided."
+    )
+    return replace(values.value_picture(full, asked.axes, words, taken), rule="", reads=[column])
 
 
 def cuts(asked: Asked) -> Picture:
-    chosen = _chosen(asked)
-    if len(chosen) == len(asked.axes):
-        raise InputError(f"a cut runs along an axis: fix fewer than {', '.join(chosen)}")
-    along = next(name for name, axis in asked.axes.items() if axis.key not in chosen)
-    places = []
-    for name, axis in asked.axes.items():
-        if name == along:
-            continue
-        if axis.key not in chosen and len(axis.values) > _CUTS and len(asked.axes) > 2:
-            raise InputError(f"choose where to cut: --at {axis.key}=VALUE, of {_some(axis)}")
-        few = _spread(axis.values) if len(axis.values) > _CUTS else axis.values
-        places.append([(axis, one) for one in chosen.get(axis.key, few)])
-    lines_at = {
-        ", ".join(_at(axis, one) for axis, one in place): {axis.key: one for axis, one in place}
-        for place in itertools.product(*places)
-    }
-    found = {
-        head: cut(asked.runs, asked.axes, along, at, asked.rule) for head, at in lines_at.items()
-    }
-    return lines.cuts_picture(found, asked.axes[along], along)
-
-
-def _chosen(asked: Asked) -> dict[str, list[Any]]:
-    """The values of axes that were asked for by --at."""
-    drawn = {axis.key: axis for axis in asked.axes.values()}
-    return {key: [matching(drawn[key], text) for text in texts] for key, texts in asked.at.items()}
-
-
-def _spread(of: Sequence[Any]) -> list[Any]:
-    """A few of the values, as far from each other as from the ends."""
-    return [of[(2 * i + 1) * len(of) // (2 * _CUTS)] for i in range(_CUTS)]
-
-
-def _some(axis: Axis) -> str:
-    return ", ".join(value_text(value, axis.key) for value in axis.values)
-
-
-def _at(axis: Axis, one: Any) -> str:
-    return facet_text(axis, axis.values.index(one))
+    along, found, runs = chosen_cuts(asked.runs, asked.axes, asked.at, asked.rule)
+    picture = lines.cuts_picture(found, asked.axes[along], along)
+    return replace(picture, runs=runs, reads=LADDERS)
 
 
 def curves(asked: Asked) -> Picture:
     assert asked.curves is not None
-    full = phase_map(asked.runs, asked.axes)
-    for key, chosen in _chosen(asked).items():
-        full = full.loc[full[key].isin(chosen)]
-    fixed = {axis.key for axis in asked.axes.values()} <= set(asked.at)
-    cells = full if fixed else example_cells(full)
-    if cells.empty:
-        raise InputError("none of these cells shows a phase: choose one by --at KEY=VALUE")
-    runs = {
-        f"{cell['shown']}: " + ", ".join(_at(axis, axis.values[cell[f"{name}.at"]])
-                  for name, axis in asked.axes.items()): _of_cell(asked, cell)
-        for cell in cells.to_dict("records")
-    }  # fmt: skip
-    stored = asked.curves([run_id for part in runs.values() for run_id in part["run_id"]])
-    if stored.empty or "curve.step" not in stored:
-        raise InputError(f"the results of {asked.name} hold no curves of these cells")
-    told = stored.set_index("run_id")
-    chosen_curves = {
-        head: curve_table(part.join(told, on="run_id"), asked.axes) for head, part in runs.items()
-    }
-    return lines.curves_picture(chosen_curves, asked.rule)
-
-
-def _of_cell(asked: Asked, cell: Mapping[Any, Any]) -> pd.DataFrame:
-    inside = pd.Series(True, asked.runs.index)
-    for name, axis in asked.axes.items():
-        inside &= axis.positions(asked.runs.loc[:, axis.key]) == cell[f"{name}.at"]
-    return asked.runs.loc[inside]
-
-
-def budget(asked: Asked) -> Picture:
-    return _sensitivity(asked, budget_rules(asked.rule, asked.rule.budget or asked.budget))
-
-
-def gap(asked: Asked) -> Picture:
-    return _sensitivity(asked, gap_rules(asked.rule))
-
-
-def accuracy(asked: Asked) -> Picture:
-    return _sensitivity(asked, accuracy_rules(asked.rule))
-
-
-def _sensitivity(asked: Asked, rules: Sequence[Named]) -> Picture:
-    own = [words for words, rule in rules if rule == asked.rule]
-    reference = own[0] if own else rules[-1][0]
-    full = sensitivity(asked.runs, asked.axes, rules)
-    return maps.sensitivity_picture(full, asked.axes, changes(full, reference), reference)
+    found, without, runs = chosen_curves(asked.runs, asked.axes, asked.at, asked.curves)
+    picture = lines.curves_picture(found, asked.rule, without)
+    return replace(picture, runs=runs, reads=[name for name in runs if name not in asked.runs])
 
 
 def boundary(asked: Asked) -> Picture:
     full = phase_map(asked.runs, asked.axes)
-    return maps.boundary_picture(full, asked.axes, boundaries(asked.runs, asked.axes, "all"))
+    pair = (*asked.against, REST) if len(asked.against) == 1 else tuple(asked.against)
+    found = boundaries(asked.runs, asked.axes, pair or ALL)
+    return maps.boundary_picture(full, asked.axes, found)
 
 
 def differences(asked: Asked) -> Picture:
@@ -224,17 +115,26 @@ def differences(asked: Asked) -> Picture:
     assert asked.other is not None
     other = asked.other(asked.against[0])
     axes = common_axes(asked.axes, other.axes)
-    full = difference(asked.runs, other.runs, axes)
+    mine, theirs = placed(asked.runs, axes), placed(other.runs, axes)
+    full = difference(mine, theirs, axes)
     found = agreement(full).to_dict()
     names = (asked.name, other.name if other.name != asked.name else f"the other {other.name}")
-    return maps.difference_picture(full, axes, names, found, f" and {other.data}")
+    picture = maps.difference_picture(full, axes, names, found, f" and {data_hash(theirs)}")
+    judged, budget = rule_text(asked.rule, asked.steps), other.rule.budget or asked.steps
+    if budget != asked.steps:
+        gap = other.rule.gap_steps(budget)
+        judged += f" In the second: {gap:g} steps or more after fitting, within {budget} steps."
+    about = f"The second, {other.name}: {other.about(theirs)}"
+    return replace(picture, shows=f"{picture.shows} {about}", rule=judged, runs=mine)
 
 
 def efficiency(asked: Asked) -> Picture:
-    by = [axis.key for axis in asked.axes.values() if axis.key != FRACTION]
+    by = [axis for axis in asked.axes.values() if axis.key != FRACTION]
     reached = 0.99 if asked.accuracy is None else asked.accuracy
-    table = data_efficiency(asked.runs, reached, by, asked.rule.budget)
-    return laws.efficiency_picture(table, by, reached)
+    keys = [axis.key for axis in by]
+    table = data_efficiency(asked.runs, reached, keys, asked.rule.budget)
+    judged = steps_rule_text("val", replace(asked.rule, val_accuracy=reached), asked.steps)
+    return replace(laws.efficiency_picture(table, by, reached), rule=judged, reads=LADDERS)
 
 
 _TIMED = {
@@ -248,26 +148,30 @@ def scaling_laws(asked: Asked) -> Picture:
     numbers = [axis.key for axis in asked.axes.values() if axis.scale != "category"]
     keys, of = list(asked.against) or numbers, asked.of or "val"
     runs = scaling_runs(asked.runs, keys, of, asked.rule)
-    fit = scaling(asked.runs, keys, of, asked.rule)
+    fit = law_of(runs, of)
     law = {key: scaling_line(fit, key) for key in keys}
-    return laws.scaling_picture(runs, fit, law, _TIMED[of])
+    picture = laws.scaling_picture(runs, fit, law, _TIMED[of])
+    return replace(picture, rule=steps_rule_text(of, asked.rule, asked.steps), reads=LADDERS)
 
 
 KINDS: dict[str, Kind] = {
     "phase": Kind("the phase most seeds of each cell are in", phase),
     "probability": Kind("share of seeds in each phase, and how well it is known", probability),
     "entropy": Kind("how far the seeds of each cell disagree, in bits", entropy),
-    "train_steps": Kind("median steps to fit; censored cells hatched", train_steps),
-    "val_steps": Kind("median steps to generalise; censored cells hatched", val_steps),
-    "delay": Kind("median steps from fitting to generalising", delay),
+    "train_steps": Kind("median steps to fit; hatched where it was not reached", train_steps),
+    "val_steps": Kind("median steps to generalise; hatched where it was not reached", val_steps),
+    "delay": Kind("median steps from fitting to generalising, of seeds that fitted", delay),
     "value": Kind("median of any numeric column of the results", value, ("column",)),
-    "weight_norm": Kind("weight norm at the last step", weight_norm),
-    "cut": Kind("phase shares and steps along one axis, with bands over seeds", cuts, ("at",)),
+    "weight_norm": Kind("weight norm where each run stopped", weight_norm),
+    "cut": Kind("phase shares, and steps with bands over seeds, along one axis", cuts, ("at",)),
     "curves": Kind("training curves of all seeds of chosen cells", curves, ("at",)),
-    "budget": Kind("the phase map after a quarter, half and all of the budget", budget),
-    "gap": Kind("the phase map under half, the rule's and twice the gap", gap),
-    "accuracy": Kind("the phase map under the accuracies of the ladder", accuracy),
-    "boundary": Kind("where one phase gives way to another, with bootstrap bands", boundary),
+    "budget": Kind("the phase map after a quarter, half and all of the budget", sensitivity.budget),
+    "gap": Kind("the phase map under half, the rule's and twice the gap", sensitivity.gap,
+                ("gaps",)),
+    "accuracy": Kind("the phase map under the accuracies of the ladder", sensitivity.accuracy,
+                     ("of",)),
+    "boundary": Kind("where one phase gives way to another, with bootstrap bands", boundary,
+                     ("against",)),
     "difference": Kind("two sweeps, where they differ, how far they agree", differences,
                        ("against",)),
     "efficiency": Kind("steps to an accuracy against the training fraction", efficiency),

@@ -13,36 +13,43 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from phasegrok.diagram.colors import VAL
-from phasegrok.diagram.dress import head_panels
+from phasegrok.diagram.dress import facet_text, head_panels
 from phasegrok.diagram.layout import Picture
 from phasegrok.diagram.lines import step_limits
 from phasegrok.diagram.ticks import bar_ticks
 from phasegrok.diagram.tiles import Size
-from phasegrok.diagram.values import Scale, add_bar
-from phasegrok.frames import label, value_text
+from phasegrok.diagram.values import MEDIAN_OPEN, Scale, add_bar
+from phasegrok.errors import InputError
+from phasegrok.frames import Axis, label
 from phasegrok.frames.efficiency import FRACTION
-from phasegrok.frames.grid import guess_scale
 
 _MINUS = "\N{MINUS SIGN}"
 _LATER: dict[str, Any] = {"marker": "^", "linestyle": "", "markersize": 4}
+_SOONER: dict[str, Any] = {"marker": "v", "linestyle": "", "markersize": 3}
 
 
-def efficiency_picture(table: pd.DataFrame, by: Sequence[str], accuracy: float) -> Picture:
+def efficiency_picture(table: pd.DataFrame, by: Sequence[Axis], accuracy: float) -> Picture:
     """Steps to an accuracy against the training fraction, a line for each value of `by`.
 
     Args:
         table: as from `phasegrok.frames.efficiency.data_efficiency`.
+
+    Raises:
+        InputError: more lines than can be told apart.
     """
     groups = _groups(table, by)
     scale = _scale(table, by, len(groups))
+    if scale is None:
+        _refuse_many(by, len(groups))
     colors = _hues(groups, by, scale)
     look: Any = {"marker": "o", "markersize": 3, "linewidth": 1.2}
-    named = {} if scale else dict(zip(groups, colors, strict=True))
     entries: list[Any] = [
-        Line2D([], [], color=color, label=name or "median", **look) for name, color in named.items()
+        Line2D([], [], color=color, label=name or "median", **look)
+        for (name, _), color in zip(groups, colors, strict=True)
+        if scale is None
     ]
     entries.append(Patch(facecolor="0.5", alpha=0.25, label="smallest to largest"))
-    entries.append(Line2D([], [], color="0.3", label="median later", **_LATER))
+    entries.append(Line2D([], [], color="0.3", label="median at least", **_LATER))
     low, high = table[FRACTION].min(), table[FRACTION].max()
     censored = table["shown"].tolist().count("censored")
     stopped = int(table["stopped"].to_numpy().sum())
@@ -57,57 +64,65 @@ def efficiency_picture(table: pd.DataFrame, by: Sequence[str], accuracy: float) 
         entries=entries,
         bars=1 if scale else 0,
         shows=f"steps to validation accuracy ≥ {accuracy:g}: Kaplan–Meier median over seeds, bands "
-        "over the seeds that crossed; arrows: half or more of the seeds took longer than this"
-        + rest,
+        f"over the seeds that crossed. Arrows, at least so many steps: {MEDIAN_OPEN}" + rest,
         alt=f"Steps to validation accuracy {accuracy:g} against the training fraction from "
         f"{low:g} to {high:g}, {len(groups)} lines; {censored} of {len(table)} points censored.",
     )
 
 
-# So many lines have a legend.
-_FEW = 6
+# So many lines have a legend, and at most; more of one number have a bar.
+_FEW, _MOST = 6, 12
 
 
-def _scale(table: pd.DataFrame, by: Sequence[str], lines: int) -> Scale | None:
+def _scale(table: pd.DataFrame, by: Sequence[Axis], lines: int) -> Scale | None:
     """The colour bar that tells many lines of one number apart; None for few, or for names."""
-    if len(by) != 1 or lines <= _FEW or not pd.api.types.is_numeric_dtype(table[by[0]]):
+    if len(by) != 1 or lines <= _FEW or by[0].scale == "category":
         return None
-    values = table.loc[:, by[0]]
-    log = guess_scale(values.unique().tolist()) == "log" and bool((values.to_numpy() > 0).all())
-    return Scale.of(label(by[0]), values, log=log, cmap="viridis")
+    values = table.loc[:, by[0].key]
+    log = by[0].log and bool((values.to_numpy() > 0).all())
+    return Scale.of(label(by[0].key), values, log=log, cmap="viridis")
 
 
-def _groups(table: pd.DataFrame, by: Sequence[str]) -> dict[str, pd.DataFrame]:
+def _groups(table: pd.DataFrame, by: Sequence[Axis]) -> list[tuple[str, pd.DataFrame]]:
+    """The lines in the order of the axes, each with its name."""
     if not by:
-        return {"": table}
-    parts: Any = table.groupby(list(by), sort=True, dropna=False)
-    return {
-        ", ".join(f"{label(key)} {_short(v, key)}" for key, v in zip(by, values, strict=True)): part
-        for values, part in parts
-    }
+        return [("", table)]
+    places = [axis.positions(table.loc[:, axis.key]) for axis in by]
+    parts: Any = table.groupby(places, sort=True)
+    return [
+        (", ".join(facet_text(axis, at) for axis, at in zip(by, place, strict=True)), part)
+        for place, part in parts
+    ]
 
 
-def _short(value: Any, key: str) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else value_text(value, key)
+def _refuse_many(by: Sequence[Axis], lines: int) -> None:
+    if lines > _MOST:
+        keys = " or ".join(f"--at {axis.key}=VALUE" for axis in by)
+        raise InputError(
+            f"a line for each combination of {', '.join(axis.key for axis in by)} makes {lines}, "
+            f"and a figure tells {_MOST} apart: show one value by {keys}"
+        )
 
 
-def _hues(groups: Mapping[str, pd.DataFrame], by: Sequence[str], scale: Scale | None) -> list[Any]:
+def _hues(
+    groups: Sequence[tuple[str, pd.DataFrame]], by: Sequence[Axis], scale: Scale | None
+) -> list[Any]:
     hues = matplotlib.colormaps["viridis"]
     if scale is not None:
-        return [hues(scale.norm(part[by[0]].iloc[0])) for part in groups.values()]
+        return [hues(scale.norm(part[by[0].key].iloc[0])) for _, part in groups]
     return list(hues(np.linspace(0.05, 0.9, len(groups)))) if len(groups) > 1 else [VAL]
 
 
 def _paint_efficiency(
     room: SubFigure,
-    groups: Mapping[str, pd.DataFrame],
+    groups: Sequence[tuple[str, pd.DataFrame]],
     colors: Sequence[Any],
     accuracy: float,
     size: Size,
     scale: Scale | None,
 ) -> None:
     ax = room.subplots()
-    for table, color in zip(groups.values(), colors, strict=True):
+    for (_, table), color in zip(groups, colors, strict=True):
         at = table[FRACTION]
         ax.fill_between(at, table["low"], table["high"], color=color, alpha=0.15, linewidth=0)
         ax.plot(at, table["median"], color=color, marker="o", markersize=3, linewidth=1.2)
@@ -146,15 +161,19 @@ def scaling_picture(
         Line2D([], [], color=VAL, linewidth=1.2, label="fitted median"),
         Patch(facecolor=VAL, alpha=0.25, label=f"its {level} interval"),
     ]  # fmt: skip
+    if at_once := len(runs.loc[runs["crossed"] & (runs["time"] <= 0)]):
+        words_at_once = f"of these at most ({at_once})"
+        entries.insert(1, Line2D([], [], color=_POINTS, label=words_at_once, **_SOONER))
     laws = "; ".join(f"{label(key)}: {head}" for key, head in heads.items())
-    others = ", the others at their geometric mean" if len(law) > 1 else ""
+    others = ". Each line holds the other keys at their geometric mean" if len(law) > 1 else ""
     return Picture(
         lambda room, size: _paint_scaling(room, runs, law, heads, words, size),
         cols=len(law),
         headings=list(heads.values()),
         entries=entries,
-        shows=f"{words}, a point for each run, with the power law that log-normal regression with "
-        f"censoring fits{others}. Exponents with {level} intervals: {laws}{out}",
+        shows=f"{words}, a point for each run, with the power law that log-normal regression fits, "
+        "where censored runs count as longer, and others are known to the evaluation that saw them"
+        f"{others}. Exponents with {level} intervals: {laws}{out}",
         alt=f"Scaling of the {words}. {laws}. {about['events']} runs crossed, {about['censored']} "
         "are censored.",
     )
@@ -172,10 +191,12 @@ def _paint_scaling(
     size: Size,
 ) -> None:
     panels = room.subplots(1, len(law), sharey=True, squeeze=False)[0]
-    crossed, later = runs.loc[runs["crossed"]], runs.loc[~runs["crossed"]]
+    told, later = runs.loc[runs["crossed"]], runs.loc[~runs["crossed"]]
+    crossed, sooner = told.loc[told["time"] > 0], told.loc[told["time"] <= 0]
     for ax, (key, line) in zip(panels, law.items(), strict=True):
         ax.set(xscale="log", yscale="log", xlabel=label(key))
         ax.plot(crossed[key], crossed["time"], "o", color=_POINTS, markersize=1.8, alpha=0.45)
+        ax.plot(sooner[key], sooner["high"], color=_POINTS, alpha=0.5, **_SOONER)
         ax.plot(later[key], later["time"], color=_CUT_OFF, alpha=0.5, **{**_LATER, "markersize": 3})
         ax.fill_between(line[key], line["low"], line["high"], color=VAL, alpha=0.25, linewidth=0)
         ax.plot(line[key], line["median"], color=VAL, linewidth=1.2)
@@ -185,5 +206,5 @@ def _paint_scaling(
         ax.set_xticks(list(marks.places), list(marks.labels))
         ax.minorticks_off()
     step_limits(list(panels))
-    panels[0].set_ylabel(words.split(" (")[0])
+    panels[0].set_ylabel(words)
     head_panels(panels, list(heads.values()), size[0])

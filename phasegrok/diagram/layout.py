@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, SubFigure
@@ -38,6 +39,9 @@ class Picture:
         headings: what stands above panels; `heading_rows` of the rows of panels have some.
         shows: what the figure shows, as a clause or sentences of its caption.
         alt: the figure for a reader who cannot see it.
+        rule: what it is judged by, as sentences; None: phases, by the rule asked for; "": nothing.
+        runs: those it is made of; None: all that were asked for.
+        reads: columns of the runs that it is made of, beside those of every data hash.
         data: what follows the hash of the runs, if the figure is made of others too.
     """
 
@@ -51,6 +55,9 @@ class Picture:
     bars: int = 0
     headings: Sequence[str] = ()
     heading_rows: int = 1
+    rule: str | None = None
+    runs: pd.DataFrame | None = None
+    reads: Sequence[str] = ()
     data: str = ""
 
     @classmethod

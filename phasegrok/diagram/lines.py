@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,38 +15,50 @@ from matplotlib.ticker import NullFormatter
 from phasegrok.diagram.colors import PHASE_COLORS, THRESHOLD, TRAIN, VAL
 from phasegrok.diagram.dress import dress, head_panels
 from phasegrok.diagram.layout import Picture
-from phasegrok.diagram.legend import Swatch
+from phasegrok.diagram.legend import Swatch, look_entries
+from phasegrok.diagram.mesh import Ground, boxes
 from phasegrok.diagram.ticks import bar_ticks
-from phasegrok.diagram.tiles import Size
+from phasegrok.diagram.tiles import Size, common_label
+from phasegrok.diagram.values import MEDIAN_OPEN
 from phasegrok.frames import Axis, axis_cells, label
+from phasegrok.frames.captions import span_text, undecided_text
+from phasegrok.frames.probability import half_widths
 from phasegrok.phases import PHASES, Rule
 
 _STYLES: dict[str, tuple[str, Any, str]] = {"train": (TRAIN, "--", "s"), "val": (VAL, "-", "o")}
 _WORDS = {"train": "training", "val": "validation"}
 
 
-def cuts_picture(cuts: Mapping[str, pd.DataFrame], along: Axis, key: str) -> Picture:
+def cuts_picture(cuts: Sequence[tuple[str, pd.DataFrame]], along: Axis, key: str) -> Picture:
     """Phase shares and steps along one axis, a column of two panels for each cut.
 
     Args:
-        cuts: heading -> rows of `phasegrok.frames.cuts.cut`, in the order of the axis.
+        cuts: heading and rows of `phasegrok.frames.cuts.cut`, in the order of the axis.
         along: the axis they run along; `key`: its name there.
     """
-    every = pd.concat(cuts.values())
+    every, headings = pd.concat([cut for _, cut in cuts]), [head for head, _ in cuts]
     present = [phase for phase in PHASES if (every[f"p.{phase}"].to_numpy() > 0).any()]
     lines = [_line(name, f"{_WORDS[name]} accuracy crosses", marker=True) for name in _STYLES]
-    up = Line2D([], [], color="0.3", marker="^", linestyle="", markersize=4, label="median later")
+    up = Line2D(
+        [], [], color="0.3", marker="^", linestyle="", markersize=4, label="median at least"
+    )
     return Picture(
         lambda room, size: _paint_cuts(room, cuts, along, key, present, size),
         rows=2,
         cols=len(cuts),
-        headings=list(cuts),
-        entries=[*(Swatch(phase, [PHASE_COLORS[phase]]) for phase in present), *lines, up],
-        shows="above, the share of seeds in each phase; below, the Kaplan–Meier median of the "
-        "steps to cross the thresholds, bands from the smallest to the largest over the seeds "
-        "that crossed; arrows: half or more of the seeds took longer than this",
+        headings=headings,
+        entries=[
+            *(Swatch(phase, [PHASE_COLORS[phase]]) for phase in present),
+            *look_entries(every, {name: name for name in ("undecided", "failed", "missing")}),
+            *lines,
+            up,
+        ],
+        shows="above, the share of seeds in each phase (half-width of 95 % credible intervals, "
+        f"Jeffreys: {span_text(half_widths(every))}); below, the Kaplan–Meier median of the steps "
+        "to cross the thresholds, bands from the smallest to the largest over the seeds that "
+        f"crossed. Arrows, at least so many steps: {MEDIAN_OPEN}" + undecided_text(every),
         alt=f"Shares of the phases {', '.join(present)} and steps to fit and to generalise along "
-        f"{label(along.key)}; {'; '.join(name for name in cuts if name) or 'one cut'}.",
+        f"{label(along.key)}; {'; '.join(filter(None, headings)) or 'one cut'}.",
     )
 
 
@@ -59,15 +70,15 @@ def _line(name: str, text: str, *, marker: bool = False) -> Line2D:
 
 def _paint_cuts(
     room: SubFigure,
-    cuts: Mapping[str, pd.DataFrame],
+    cuts: Sequence[tuple[str, pd.DataFrame]],
     along: Axis,
     key: str,
     present: Sequence[str],
     size: Size,
 ) -> None:
     panels = room.subplots(2, len(cuts), sharex=True, sharey="row", squeeze=False)
-    for (shares, steps), cut in zip(panels.T, cuts.values(), strict=True):
-        _shares(shares, cut, key, present)
+    for (shares, steps), (_, cut) in zip(panels.T, cuts, strict=True):
+        _shares(shares, cut, along, key, present)
         for name in _STYLES:
             _steps(steps, cut, along, key, name)
         steps.set_yscale("log")
@@ -80,16 +91,9 @@ def _paint_cuts(
     step_limits(panels[1])
     for ax in panels.flat:
         ax.label_outer()
-    head_panels(panels[0], list(cuts), size[0])
-    _common_xlabel(room, panels)
-
-
-def _common_xlabel(room: SubFigure, panels: np.ndarray) -> None:
+    head_panels(panels[0], [head for head, _ in cuts], size[0])
     if panels.shape[1] > 1:
-        words = {"fontsize": matplotlib.rcParams["axes.labelsize"], "parse_math": False}
-        room.supxlabel(panels[-1, 0].get_xlabel(), **words)
-        for ax in panels[-1]:
-            ax.set_xlabel("")
+        common_label(room, panels, "x")
 
 
 def step_limits(panels: Sequence[Axes]) -> None:
@@ -102,26 +106,31 @@ def step_limits(panels: Sequence[Axes]) -> None:
         ax.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _shares(ax: Axes, cut: pd.DataFrame, key: str, present: Sequence[str]) -> None:
+def _shares(ax: Axes, cut: pd.DataFrame, along: Axis, key: str, present: Sequence[str]) -> None:
     """The shares of phases as bars on the true borders of the cells, one upon the other."""
-    left, right = cut[f"{key}.low"], cut[f"{key}.high"]
+    at = axis_cells(along).iloc[cut[f"{key}.at"]]
+    left, right = at["low"].to_numpy(), at["high"].to_numpy()
     base = np.zeros(len(cut))
     for phase in present:
         share = cut[f"p.{phase}"].fillna(0).to_numpy()
-        place = {"left": left, "width": right - left, "height": share, "bottom": base}
-        ax.bar(
-            place["left"], share, place["width"], base, align="edge",
-            color=PHASE_COLORS[phase], edgecolor="white", linewidth=0.3,
-        )  # fmt: skip
+        look: Any = {"color": PHASE_COLORS[phase], "edgecolor": "white", "linewidth": 0.3}
+        ax.bar(left, share, right - left, base, align="edge", **look)
         base = base + share
+    whole = {"x.low": left, "x.high": right, "y.low": 0.0, "y.high": 1.0}
+    boxes(ax, cut.assign(**whole), Ground.of({"x": along}))
 
 
 def _steps(ax: Axes, cut: pd.DataFrame, along: Axis, key: str, name: str) -> None:
     color, style, mark = _STYLES[name]
     at = axis_cells(along)["centre"].to_numpy()[cut[f"{key}.at"]]
     low, high = cut[f"{name}.low"], cut[f"{name}.high"]
-    ax.fill_between(at, low, high, color=color, alpha=0.2, linewidth=0)
-    ax.plot(at, cut[name], color=color, linestyle=style, marker=mark, markersize=2.5, linewidth=1.1)
+    marks = {"color": color, "marker": mark, "markersize": 2.5}
+    ax.plot(at, cut[name], linestyle="", **marks)
+    ax.vlines(at, low, high, color=color, alpha=0.4, linewidth=1.1)
+    # Between names there is no way, nor between zero and the rest of a log axis.
+    near = ~axis_cells(along)["broken"].to_numpy()[cut[f"{key}.at"]] & (along.scale != "category")
+    ax.fill_between(at, low, high, where=near, color=color, alpha=0.2, linewidth=0)
+    ax.plot(at[near], cut.loc[near, name], color=color, linestyle=style, linewidth=1.1)
     later = cut[name].isna() & cut[f"{name}.at_least"].notna()
     # Open and larger those of training, which often stand where those of validation do.
     face, wide = ("none", 5) if name == "train" else (color, 3)
@@ -129,33 +138,38 @@ def _steps(ax: Axes, cut: pd.DataFrame, along: Axis, key: str, name: str) -> Non
     ax.plot(at[later], bound, "^", color=color, markerfacecolor=face, markersize=wide)
 
 
-def curves_picture(chosen: Mapping[str, pd.DataFrame], rule: Rule) -> Picture:
+def curves_picture(
+    chosen: Sequence[tuple[str, pd.DataFrame]], rule: Rule, without: Sequence[str] = ()
+) -> Picture:
     """Accuracy and loss of all seeds of chosen cells, a column of two panels for each cell.
 
     Args:
-        chosen: heading -> rows of `phasegrok.frames.curves.curve_table` for one cell.
+        chosen: heading and rows of `phasegrok.frames.curves.curve_table` for one cell.
+        without: the chosen cells that have no curves.
     """
     lines = [_line(name, _WORDS[name]) for name in _STYLES]
     threshold = Line2D([], [], color=THRESHOLD, linewidth=0.6, linestyle=":", label="threshold")
-    seeds = max(table["seed"].nunique() for table in chosen.values())
+    seeds = max(table["seed"].nunique() for _, table in chosen)
+    headings = [head for head, _ in chosen]
+    none = f". No curves yet: {'; '.join(without)}" if without else ""
     return Picture(
         lambda room, size: _paint_curves(room, chosen, rule, size),
         rows=2,
         cols=len(chosen),
-        headings=list(chosen),
+        headings=headings,
         entries=[*lines, threshold],
         shows="accuracy and loss against the step, from the first stored step above 0; a line for "
-        "each seed. A line ends where its run did",
+        f"each seed. A line ends where its run did{none}",
         alt=f"Training curves of {len(chosen)} cells with up to {seeds} seeds: "
-        f"{'; '.join(chosen)}.",
+        f"{'; '.join(headings)}.",
     )
 
 
 def _paint_curves(
-    room: SubFigure, chosen: Mapping[str, pd.DataFrame], rule: Rule, size: Size
+    room: SubFigure, chosen: Sequence[tuple[str, pd.DataFrame]], rule: Rule, size: Size
 ) -> None:
     panels = room.subplots(2, len(chosen), sharex=True, sharey="row", squeeze=False)
-    for (accuracy, loss), table in zip(panels.T, chosen.values(), strict=True):
+    for (accuracy, loss), (_, table) in zip(panels.T, chosen, strict=True):
         after = table.loc[table["step"] > 0]
         for _, run in after.groupby("run_id", sort=False):
             for name, (color, style, _) in _STYLES.items():
@@ -175,8 +189,9 @@ def _paint_curves(
         ax.set_xlabel("step")
     for ax in panels.flat:
         ax.label_outer()
-    head_panels(panels[0], list(chosen), size[0])
-    _common_xlabel(room, panels)
+    head_panels(panels[0], [head for head, _ in chosen], size[0])
+    if panels.shape[1] > 1:
+        common_label(room, panels, "x")
 
 
 def _step_ticks(panels: np.ndarray, size: Size) -> None:

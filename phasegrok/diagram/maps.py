@@ -22,12 +22,12 @@ from matplotlib.patheffects import withStroke
 
 from phasegrok.diagram.colors import DIFFERENT, SAME
 from phasegrok.diagram.layout import Picture
-from phasegrok.diagram.legend import Swatch, phase_entries
+from phasegrok.diagram.legend import Swatch, look_entries, phase_entries
 from phasegrok.diagram.mesh import Ground, boxes, mesh
 from phasegrok.diagram.panels import paint_cells, paint_phases
 from phasegrok.diagram.tiles import Size, Tiles, facets, multiples, paint_tiles
 from phasegrok.frames import Axis
-from phasegrok.frames.words import alt_text, spans_text
+from phasegrok.frames.captions import alt_text, spans_text, undecided_text
 
 Axes4 = Mapping[str, Axis]
 
@@ -86,7 +86,7 @@ def difference_picture(
         full.assign(shown=full[side], tied=full[f"{side}.tied"]) for side in ("first", "second")
     )
     apart = full.loc[:, "same"].map(_apart).astype(object)
-    both = full.assign(shown=apart.where(full["same"].notna(), "missing"), part="apart")
+    both = full.assign(shown=apart.where(full["same"].notna(), _NEITHER), part="apart")
     parts = {names[0]: first, names[1]: second, "where they differ": both}
     counts = both["shown"].value_counts()
     swatches = [
@@ -102,12 +102,17 @@ def difference_picture(
         entries=[
             *phase_entries(pd.concat([first, second], ignore_index=True), counted=False),
             *swatches,
+            *look_entries(both, {_NEITHER: _NEITHER}),
         ],
         shows=f"majority phases of two sweeps. {words}",
         data=data,
         alt=f"Phase maps of {names[0]} and {names[1]} over {spans_text(axes)}, and where they "
         f"differ. {words}",
     )
+
+
+# Cells of which one of two maps shows no phase.
+_NEITHER = "not compared"
 
 
 def _apart(same: Any) -> str | None:
@@ -149,7 +154,8 @@ def boundary_picture(full: pd.DataFrame, axes: Axes4, lines: pd.DataFrame) -> Pi
     """The phase map with its boundaries as lines, each with its band."""
     with_lines = facets(full, axes)
     drawn = [[(cells, _of_panel(lines, cells)) for cells in row] for row in with_lines.cells]
-    band = Patch(facecolor=_BAND, alpha=_BAND_ALPHA, edgecolor="0.4", label="90 % bootstrap band")
+    name = f"{100 * lines.attrs['level']:g} % bootstrap band"
+    band = Patch(facecolor=_BAND, alpha=_BAND_ALPHA, edgecolor="0.4", label=name)
     line = Line2D([], [], label="boundary", **_line())
     pairs = ", ".join(sorted(set(lines["between"]))) or "none"
     return Picture.of(
@@ -158,9 +164,26 @@ def boundary_picture(full: pd.DataFrame, axes: Axes4, lines: pd.DataFrame) -> Pi
         lambda room, tiles, size: _paint_boundaries(room, tiles, axes, size),
         entries=[*phase_entries(full), line, band],
         shows="the majority phase of each cell; lines where the shares of two phases among the "
-        "seeds, interpolated between neighbouring cells, cross one half, with 90 % bootstrap bands "
-        "over seeds. Bands have no width between cells whose seeds all agree",
+        f"seeds, interpolated between neighbouring cells, cross one half, with {name}s over seeds "
+        f"({lines.attrs['draws']} draws). Bands have no width between cells whose seeds all agree"
+        + _seldom(lines)
+        + undecided_text(full),
         alt=f"Phase map over {spans_text(axes)} with the boundaries between phases: {pairs}.",
+    )
+
+
+# A crossing that fewer draws have is not sure to be there.
+_SURE = 0.9
+
+
+def _seldom(lines: pd.DataFrame) -> str:
+    """How many points some draws do not have, as what follows a sentence; "" if all do."""
+    found = lines.loc[lines["found"] < _SURE, "found"]
+    if found.empty:
+        return ""
+    return (
+        f". {len(found)} of {len(lines)} points are crossed in fewer than {100 * _SURE:g} % of the "
+        f"draws, the least in {100 * found.min():.0f} %: their bands are of the draws that cross"
     )
 
 

@@ -51,6 +51,7 @@ LOOKS = {
     "censored": Look(CENSORED, CENSORED_MARKS, "\\\\\\\\"),
     "none": Look(NONE),
     "undecided": Look(PHASE_COLORS["undecided"]),
+    "not compared": Look(EMPTY, MARKS, "...."),
 }
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from matplotlib.figure import SubFigure
 
 from phasegrok.diagram.dress import lines
-from phasegrok.diagram.files import Facts, data_hash, write
+from phasegrok.diagram.files import FORMATS, Facts, data_hash, write
 from phasegrok.diagram.layout import Picture, lay_out
 from phasegrok.diagram.legend import phase_entries
 from phasegrok.diagram.mesh import Ground
@@ -23,7 +23,7 @@ from phasegrok.diagram.style import TWO_COLUMNS
 from phasegrok.diagram.tiles import facets
 from phasegrok.frames import Axis, label, phase_counts, phase_map, planned_axes, planned_runs
 
-_WIDE = 4  # maps side by side
+_MAP = 1.75  # inches that a map takes across, with its words
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,22 @@ def entry(name: str, frame: pd.DataFrame, config: Mapping[str, Any]) -> Entry:
     return Entry(name, phase_map(runs, axes), axes, len(runs), data_hash(runs))
 
 
-def save(entries: Sequence[Entry], out_dir: Path, name: str) -> list[Path]:
-    """Write contact_sheet.png and contact_sheet.pdf."""
-    cols = min(_WIDE, len(entries))
+def save(
+    entries: Sequence[Entry],
+    out_dir: Path,
+    name: str,
+    *,
+    command: str,
+    formats: Sequence[str] = FORMATS,
+    width: float | None = None,
+) -> list[Path]:
+    """Write contact_sheet.png and so on.
+
+    Args:
+        command: that draws it again; width: in inches, None: two columns of a journal.
+    """
+    width = width or TWO_COLUMNS
+    cols = min(max(1, round(width / _MAP)), len(entries))
     rows = math.ceil(len(entries) / cols)
     every = pd.concat([one.full.loc[:, ["shown", "tied"]] for one in entries], ignore_index=True)
     told = [f"{one.name}: {_counts(one)}" for one in entries]
@@ -63,17 +76,17 @@ def save(entries: Sequence[Entry], out_dir: Path, name: str) -> list[Path]:
         f"{len(entries)} sweeps in {name}, the majority phase of each cell, headed by cells and "
         f"runs; of a sweep with facets, all its panels. Data {data}."
     )
-    figure = lay_out(picture, text, TWO_COLUMNS)
+    figure = lay_out(picture, text, width)
     facts = Facts(
         title=f"Contact sheet: {name}",
         alt=picture.alt,
         sweep=", ".join(one.name for one in entries),
         data_hash=data,
         rule="that of each sweep",
-        command=f"phasegrok plot {name}",
+        command=command,
         kind="contact sheet",
     )
-    return write(figure, out_dir, "contact_sheet", facts, ("png", "pdf"))
+    return write(figure, out_dir, "contact_sheet", facts, formats)
 
 
 def _counts(one: Entry) -> str:

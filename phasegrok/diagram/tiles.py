@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
@@ -111,15 +111,15 @@ def paint_tiles(
     if any(tiles.beside):
         head_rows(panels[:, -1], tiles.beside, size[1])
     if panels.size > 1:
-        _common_labels(figure, panels)
+        common_label(figure, panels, "x")
+        common_label(figure, panels, "y")
     return panels
 
 
-def _common_labels(figure: Figure | SubFigure, panels: np.ndarray) -> None:
-    """One label for all panels on each side, where there is room to read it."""
-    corner = panels[-1, 0]
+def common_label(figure: Figure | SubFigure, panels: np.ndarray, side: Literal["x", "y"]) -> None:
+    """One label for all panels on a side, where there is room to read it."""
     words = {"fontsize": matplotlib.rcParams["axes.labelsize"], "parse_math": False}
-    figure.supxlabel(corner.get_xlabel(), **words)
-    figure.supylabel(corner.get_ylabel(), **words)
+    write = figure.supxlabel if side == "x" else figure.supylabel
+    write(getattr(panels[-1, 0], f"get_{side}label")(), **words)
     for ax in panels.flat:
-        ax.set(xlabel="", ylabel="")
+        ax.set(**{f"{side}label": ""})

@@ -21,7 +21,8 @@ from phasegrok.diagram.mesh import Ground, boxes, mesh
 from phasegrok.diagram.ticks import bar_ticks
 from phasegrok.diagram.tiles import Size, Tiles, facets, multiples, paint_tiles
 from phasegrok.frames import Axis
-from phasegrok.frames.words import spans_text
+from phasegrok.frames.captions import span_text, spans_text, undecided_text
+from phasegrok.frames.probability import half_widths
 from phasegrok.phases import PHASES
 
 Axes4 = Mapping[str, Axis]
@@ -63,19 +64,19 @@ def probability_picture(full: pd.DataFrame, axes: Axes4) -> Picture:
     """How likely each phase is in every cell, a map each, and how well that is known."""
     present = [phase for phase in PHASES if (full[f"p.{phase}"].to_numpy() > 0).any()]
     parts = {phase: full.assign(value=full[f"p.{phase}"]) for phase in present}
-    widths = [(full[f"high.{phase}"] - full[f"low.{phase}"]) / 2 for phase in present]
-    widest = pd.concat(widths, axis=1).max(axis=1)
+    widest = half_widths(full)
     parts["half-width"] = full.assign(value=widest)
     scale = Scale("share of seeds; half-width of its 95 % interval", 0, 1, cmap=SHARES)
-    span = f"{widest.min():.2f} to {widest.max():.2f}" if widest.notna().any() else "unknown"
     return _picture(
         full.assign(value=widest),
         multiples(parts, axes),
         axes,
         scale,
         shows="the share of seeds in each phase; last, the half-width of its 95 % credible "
-        f"interval (Jeffreys), the widest of the phases in each cell, {span}",
-        alt=f"Share of seeds in each phase ({', '.join(present)}) over {spans_text(axes)}.",
+        f"interval (Jeffreys), the widest of the phases in each cell, {span_text(widest)}"
+        + undecided_text(full),
+        alt=f"Share of seeds in each phase ({', '.join(present) or 'none is decided'}) over "
+        f"{spans_text(axes)}.",
     )
 
 
@@ -90,22 +91,23 @@ def entropy_picture(full: pd.DataFrame, axes: Axes4) -> Picture:
         axes,
         Scale("disagreement of seeds (bits)", 0, top, cmap=SHARES),
         shows="the entropy of the phases of a cell's seeds, 0 where all agree; they disagree in "
-        f"{mixed} of {len(full)} cells",
+        f"{mixed} of {len(full)} cells" + undecided_text(full),
         alt=f"Entropy of the phases of seeds over {spans_text(axes)}: above 0 in {mixed} of "
         f"{len(full)} cells.",
     )
 
 
-def steps_picture(full: pd.DataFrame, axes: Axes4, label: str, unasked: str) -> Picture:
+def steps_picture(full: pd.DataFrame, axes: Axes4, label: str, *, delay: bool = False) -> Picture:
     """Steps on log colour, with censored cells told from those that took long.
 
     Args:
-        label: of the colour bar; `unasked`: what is said of cells with "none" to show.
+        label: of the colour bar; `delay`: the steps are those from fitting, of runs that fitted.
     """
     censored = full.loc[full["shown"] == "censored"]
     bounds = sorted({int(bound) for bound in censored["at_least"].dropna()})
     later = "–".join(map(str, dict.fromkeys((bounds[0], bounds[-1])))) if bounds else "?"
-    words = {**_WORDS, "censored": f"more than {later} steps", "none": unasked}
+    words = {**_WORDS, "censored": f"at least {later} steps", "none": "no seed fitted"}
+    seeds = "the seeds that fitted" if delay else "seeds"
     scale = Scale.of(label, full.loc[:, "median"], log=True)
     full = full.assign(value=full["median"])
     return _picture(
@@ -113,16 +115,29 @@ def steps_picture(full: pd.DataFrame, axes: Axes4, label: str, unasked: str) -> 
         facets(full, axes),
         axes,
         scale,
-        shows=f"{label}: Kaplan–Meier median over seeds. Hatched: half or more of the seeds did "
-        "not get there as long as they were followed",
+        shows=f"{label}: Kaplan–Meier median over {seeds}, the step by which half of them had got "
+        f"there. Hatched: {MEDIAN_OPEN}",
         alt=f"Map of the {label} over {spans_text(axes)}: {_range(full.loc[:, 'median'])}; "
         f"{len(censored)} cells censored.",
         words=words,
     )
 
 
-def value_picture(full: pd.DataFrame, axes: Axes4, label: str) -> Picture:
-    """The median of a column over the seeds of every cell; on log colour if it spans decades."""
+# What is said of cells and points whose median is not known.
+MEDIAN_OPEN = (
+    "the median was not reached; more than half had not got there when last seen, or runs stopped "
+    "under another rule leave it open"
+)
+
+
+def value_picture(full: pd.DataFrame, axes: Axes4, label: str, taken: str) -> Picture:
+    """The median of a column over the seeds of every cell; on log colour if it spans decades.
+
+    Args:
+        taken: at which of a run's steps the value was, as a sentence.
+    """
+    without = int(full["without"].to_numpy().sum())
+    lacking = f" {without} runs have no finite value and are left out." if without else ""
     known = full["median"].dropna().to_numpy(float)
     log = bool(len(known) and known.min() > 0 and known.max() >= _LOG * known.min())
     full = full.assign(value=full["median"])
@@ -131,7 +146,7 @@ def value_picture(full: pd.DataFrame, axes: Axes4, label: str) -> Picture:
         facets(full, axes),
         axes,
         Scale.of(label, full.loc[:, "median"], log=log),
-        shows=f"{label}: median over seeds",
+        shows=f"{label}: median over seeds. {taken}{lacking}",
         alt=f"Map of {label} over {spans_text(axes)}: {_range(full.loc[:, 'median'])}.",
         words={**_WORDS, "none": "no value"},
     )

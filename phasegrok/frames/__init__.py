@@ -1,6 +1,7 @@
 """Every figure as a frame: functions from runs to rows for cells or points. Nothing is drawn."""
 
 from phasegrok.frames.boundary import boundaries
+from phasegrok.frames.captions import caption
 from phasegrok.frames.compare import agreement, common_axes, difference
 from phasegrok.frames.curves import curve_table
 from phasegrok.frames.cuts import cut
@@ -26,7 +27,7 @@ from phasegrok.frames.rules import (
     sensitivity,
 )
 from phasegrok.frames.steps import steps_map
-from phasegrok.frames.words import caption, label, value_text
+from phasegrok.frames.words import label, value_text
 
 __all__ = [
     "Axis",

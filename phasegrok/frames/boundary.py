@@ -18,8 +18,9 @@ import pandas as pd
 
 from phasegrok.errors import InputError
 from phasegrok.frames.contours import joined
-from phasegrok.frames.grid import Axis, phase_map
+from phasegrok.frames.grid import Axis
 from phasegrok.frames.places import axis_cells
+from phasegrok.frames.probability import phase_probability
 from phasegrok.phases import PHASES
 
 # All other phases, as the second of a pair; and every pair of phases.
@@ -31,7 +32,7 @@ _POINT = ("axis", "x", "y", "low", "high", "found", "line")
 def boundaries(
     frame: pd.DataFrame,
     axes: Mapping[str, Axis],
-    pair: tuple[str, str] | str | None = None,
+    pair: tuple[str, ...] | str | None = None,
     draws: int = 200,
     level: float = 0.9,
     seed: int = 0,
@@ -49,7 +50,7 @@ def boundaries(
 
     Args:
         frame: one row per run, with a column for every axis, `phase`, and `status` if there is
-            one. Failed and undecided runs count as no seeds.
+            one. Failed runs count as no seeds, nor do any in a cell with an undecided one.
         axes: the axes by name; "x" is needed, the others are "y", "row" and "col".
         pair: a phase and another one or "rest". Of two phases the share is among the runs in
             either, in cells of which these make up half or more. "all": every two of the phases
@@ -63,13 +64,14 @@ def boundaries(
         axes; names and the zero of a log axis stand where `axis_cells` has their centre, and y
         is 0 where there is no such axis); `low`, `high` (the band along `axis`; NaN where one of
         the two cells has fewer than two seeds); `found` (share of draws with such a crossing on
-        the row or column); `line` (a number for each line).
+        the row or column; the band is of these); `line` (a number for each line). `attrs` has
+        `draws` and `level`.
     """
     if draws < 0 or not 0 < level < 1:
         raise InputError(
             f"boundaries: draws = {draws}, level = {level}; need 0 or more, and 0 to 1"
         )
-    counts = _counts(phase_map(frame, axes), axes)
+    counts = _counts(phase_probability(frame, axes), axes)
     scales = [_Scale.of(axes.get(name)) for name in ("x", "y")]
     random = np.random.default_rng(seed)
     points: list[dict[str, Any]] = []
@@ -84,10 +86,12 @@ def boundaries(
                 number = points[-1]["line"] + 1 if points else 0
                 points += [told | point | {"line": number} for point in line]
     columns = ["between", *_facet(axes, {"row": 0, "col": 0}), *_POINT]
-    return pd.DataFrame(points, columns=columns)
+    table = pd.DataFrame(points, columns=columns)
+    table.attrs = {"draws": draws, "level": level}
+    return table
 
 
-def _pairs(pair: tuple[str, str] | str | None, counts: np.ndarray) -> list[tuple[str, str]]:
+def _pairs(pair: tuple[str, ...] | str | None, counts: np.ndarray) -> list[tuple[str, str]]:
     there = [phase for i, phase in enumerate(PHASES) if counts[..., i].any()]
     if pair is None:
         return [(phase, REST) for phase in there]

@@ -10,22 +10,18 @@ import pandas as pd
 
 from phasegrok.errors import InputError
 from phasegrok.frames.grid import Axis
-from phasegrok.frames.places import placed, require, some
-from phasegrok.frames.values import distinct, plain
+from phasegrok.frames.places import placed, require
 
 CURVES = ("step", "train_acc", "val_acc", "train_loss", "val_loss", "weight_norm")
 
 
-def curve_table(
-    frame: pd.DataFrame, axes: Mapping[str, Axis], where: Mapping[str, Any] | None = None
-) -> pd.DataFrame:
-    """The training curves of the runs on the grid, or of those in chosen cells.
+def curve_table(frame: pd.DataFrame, axes: Mapping[str, Axis]) -> pd.DataFrame:
+    """The training curves of the runs on the grid.
 
     Args:
         frame: one row per run, with a column for every axis and the list columns `curve.step`,
             `curve.train_acc`, ... (from `phasegrok.load(..., curves=True)`), equally long per run.
         axes: the axes by name; "x" is needed, the others are "y", "row" and "col".
-        where: the runs to show, by the values of any columns: {"optim.weight_decay": 1.0}.
 
     Returns:
         One row per stored point, run by run in the order of the frame: `run_id`, the value under
@@ -34,7 +30,7 @@ def curve_table(
         have no rows.
 
     Raises:
-        InputError: a column or value that there is not, or no curves.
+        InputError: a column that there is not, or no curves.
     """
     lists = [f"curve.{name}" for name in CURVES]
     if absent := [name for name in lists if name not in frame]:
@@ -43,11 +39,10 @@ def curve_table(
             "phasegrok.load(DIR, curves=True)"
         )
     require(frame, ["run_id", "seed"])
-    chosen = frame.loc[_where(frame, where or {})]
     keys = [axis.key for axis in axes.values()]
     told = ["run_id", *(key for key in keys if key != "seed"), "seed"]
     told += ["phase"] if "phase" in frame else []
-    runs = placed(chosen, axes, keep=[*told, *lists])
+    runs = placed(frame, axes, keep=[*told, *lists])
     points = np.array([_size(curve) for curve in runs["curve.step"]])
     runs, points = runs.loc[points > 0], points[points > 0]
     if runs.empty:
@@ -74,18 +69,3 @@ def _end_to_end(curves: pd.Series, points: np.ndarray) -> np.ndarray:
             )
         parts.append(np.asarray(curve, dtype=float) if _size(curve) else np.full(size, np.nan))
     return np.concatenate(parts)
-
-
-def _where(frame: pd.DataFrame, where: Mapping[str, Any]) -> np.ndarray:
-    """[runs] of bool."""
-    require(frame, where)
-    inside = np.ones(len(frame), dtype=bool)
-    for key, value in where.items():
-        codes, there = distinct(frame.loc[:, key])
-        if plain(value) not in there:
-            raise InputError(f"no run has {key} = {value}; there are {some(there)}")
-        inside &= codes == there.index(plain(value))
-    if not inside.any():
-        told = " and ".join(f"{key} = {value}" for key, value in where.items())
-        raise InputError(f"there is nothing to draw: no run has {told}")
-    return inside

@@ -38,7 +38,7 @@ def cut(
         One row per cell, also where there is no run: the columns of `phase_probability`; and of
         the steps to fit and to generalise, each from the columns of `steps_map`: `train` (the
         median), `train.low`, `train.high` (over the seeds that crossed), `train.at_least`,
-        `train.censored`, and the same of `val`; `censored` is `val.censored`.
+        `train.censored`, and the same of `val`.
 
     Raises:
         InputError: an axis or a value of it that there is not.
@@ -62,7 +62,6 @@ def cut(
         full[of] = steps["median"]
         for name in ("low", "high", "at_least", "censored"):
             full[f"{of}.{name}"] = steps[name]
-    full["censored"] = full["val.censored"]
     lines = [f"{name}.at" for name in axes if name != along]
     return _on(full, place).sort_values([*lines, f"{along}.at"], ignore_index=True)
 

@@ -15,6 +15,7 @@ from phasegrok.frames.places import axis_cells as axis_cells
 from phasegrok.frames.places import located, placed, require, whole
 from phasegrok.frames.values import are_numbers, combinations, distinct, plain
 from phasegrok.phases import PHASES, UNDECIDED, cell_table
+from phasegrok.store.schema import as_column, column_type
 
 SCALES = ("linear", "log", "category")
 
@@ -59,9 +60,9 @@ class Axis:
     @classmethod
     def planned(cls, spec: Mapping[str, Any]) -> Axis:
         """The axis of a sweep's configuration, with every planned value."""
-        listed = spec.get("values") is not None
-        scale = None if listed else spec.get("scale") or "linear"
-        return cls.of(spec["param"], cells.axis_values(spec), scale)
+        values, listed = cells.axis_values(spec), spec.get("values") is not None
+        scale = spec.get("scale") or (None if listed else "linear")
+        return cls.of(spec["param"], values, scale if are_numbers(values) else None)
 
     @property
     def log(self) -> bool:
@@ -123,17 +124,28 @@ def refuse_mixed(frame: pd.DataFrame, drawn: Iterable[str]) -> None:
 
     A hyperparameter that the drawn ones decide, as one of two that move together, mixes nothing.
     """
+    if found := mixed(frame, drawn):
+        raise InputError([_mixed(key, values) for key, values in found.items()])
+
+
+def mixed(
+    frame: pd.DataFrame, drawn: Iterable[str], except_: Iterable[str] = ()
+) -> dict[str, list[Hashable]]:
+    """The hyperparameters in which runs differ that are alike in the drawn ones, and their values.
+
+    Args:
+        except_: the keys that may differ.
+    """
     drawn = list(drawn)
     at, cells_drawn = combinations(frame, drawn)
-    mixed = {}
+    found = {}
     for key in frame.columns:
-        if key in drawn or not str(key).startswith(HYPERPARAMETERS):
+        if key in (*drawn, *except_) or not str(key).startswith(HYPERPARAMETERS):
             continue
         codes, values = distinct(frame.loc[:, key])
         if len(np.unique(at * len(values) + codes)) > len(cells_drawn):
-            mixed[key] = values
-    if mixed:
-        raise InputError([_mixed(key, values) for key, values in mixed.items()])
+            found[str(key)] = values
+    return found
 
 
 def _mixed(key: str, values: Sequence[Hashable]) -> str:
@@ -158,12 +170,16 @@ def planned_axes(sweep: Mapping[str, Any]) -> dict[str, Axis]:
 
 
 def planned_runs(frame: pd.DataFrame, config: Mapping[str, Any]) -> pd.DataFrame:
-    """The runs of a sweep's plan. A store may hold others, which are no part of its figure."""
+    """The runs of a sweep's plan, with swept values as the sweep's file has them.
+
+    A store may hold others, which are no part of its figure.
+    """
     sweep = config["sweep"]
     axes = cells.axes(sweep)
     absent = [axis["param"] for axis in axes.values() if axis["param"] not in frame]
     if absent:
         raise InputError(f"the results have no column for the swept key {', '.join(absent)}")
+    frame = frame.assign(**_read_back(frame, axes.values()))
     inside = frame["seed"].isin(cells.seeds(config))
     for group in cells.zipped(sweep):
         specs = [axes[name] for name in group]
@@ -171,6 +187,20 @@ def planned_runs(frame: pd.DataFrame, config: Mapping[str, Any]) -> pd.DataFrame
         at, found = combinations(frame, [spec["param"] for spec in specs])
         inside &= np.array([values in planned for values in found], dtype=bool)[at]
     return frame.loc[inside]
+
+
+def _read_back(frame: pd.DataFrame, specs: Iterable[Mapping[str, Any]]) -> dict[str, pd.Series]:
+    """The swept columns that a store holds as text, as the JSON of a boolean or a mixed list."""
+    columns = {}
+    for spec in specs:
+        asked = cells.axis_values(spec)
+        kind = column_type(asked)
+        meant = {text: value for value in asked if (text := as_column(value, kind)) != value}
+        if meant:
+            at, there = distinct(frame.loc[:, spec["param"]])
+            values = np.array([meant.get(value, value) for value in there], dtype=object)
+            columns[spec["param"]] = pd.Series(values[at], index=frame.index)
+    return columns
 
 
 def _rows(columns: Iterable[Iterable[Any]]) -> list[tuple[Hashable, ...]]:

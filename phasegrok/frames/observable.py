@@ -57,12 +57,19 @@ def _refuse(frame: pd.DataFrame, column: str) -> None:
     if column in _CENSORED:
         raise InputError(
             f"{column} is null where a run never crossed, and a median without those would be too "
-            f'short: draw steps_map(of="{_CENSORED[column]}"), which counts them as censored'
+            f"short: draw --kind {_CENSORED[column]}_steps (in Python "
+            f'steps_map(of="{_CENSORED[column]}")), which counts them as censored'
         )
-    numbers = [str(name) for name, kind in frame.dtypes.items() if _of_numbers(kind)]
+    numbers = number_columns(frame)
     if column not in numbers:
         fault = "holds no numbers" if column in frame else "is no column of the frame"
         raise InputError(f"{column} {fault}; numbers are in {', '.join(numbers) or 'none'}")
+
+
+def number_columns(frame: pd.DataFrame) -> list[str]:
+    """The columns that `value_map` can show."""
+    numbers = [str(name) for name, kind in frame.dtypes.items() if _of_numbers(kind)]
+    return [name for name in numbers if name not in _CENSORED]
 
 
 def _of_numbers(kind: Any) -> bool:

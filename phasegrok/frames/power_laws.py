@@ -3,8 +3,10 @@
 The law is T = c * x1**b1 * x2**b2 ... with log-normal scatter, that is, a straight line for log T:
 an accelerated failure time model (Kalbfleisch & Prentice 2002, ch. 2-3). Runs that had not crossed
 by the end of their budget count as what they are, longer than that; leaving them out, or taking
-the budget for their time, would flatten the law. The fit is lifelines' LogNormalAFTFitter
-(Davidson-Pilon 2019, J. Open Source Softw. 4, 1317).
+the budget for their time, would flatten the law. So would it to take short times for exact, which
+are seen at evaluated steps only: a crossing lies in the interval before the step that saw it, and a
+delay within one interval of what was seen, also if that is 0. The fit is lifelines'
+LogNormalAFTFitter (Davidson-Pilon 2019, J. Open Source Softw. 4, 1317).
 """
 
 from __future__ import annotations
@@ -16,10 +18,10 @@ import numpy as np
 import pandas as pd
 
 from phasegrok.errors import InputError
-from phasegrok.frames.grid import HYPERPARAMETERS
+from phasegrok.frames.grid import mixed
 from phasegrok.frames.places import require, some
 from phasegrok.frames.survival import CROSSED, FAILED, STOPPED, UNDECIDED, UNFITTED, run_times
-from phasegrok.frames.values import combinations, distinct
+from phasegrok.frames.values import distinct
 from phasegrok.phases import Rule
 
 INTERCEPT = "intercept"
@@ -27,6 +29,17 @@ INTERCEPT = "intercept"
 # Crossings that a law must rest on, for each number that makes its median. With fewer, the scatter
 # comes out too small by much, and so do intervals that take it as known.
 _CROSSED_EACH = 3
+
+# The share of runs without a time above 0 from which a law of the others is one of a choice.
+_AT_ONCE = 0.05
+
+# The end of an interval from 0, for the logarithm of 0 has no gradient.
+_LEAST = 1e-6
+
+EVERY = "train.eval_every"
+
+# What follows the keys in the table of runs.
+_OF_RUNS = ("time", "crossed", "low", "high")
 
 
 def scaling_runs(
@@ -36,14 +49,16 @@ def scaling_runs(
 
     Args:
         frame: one row per run, with the columns that `phasegrok.classify` needs.
+            Where it has `train.eval_every`, times are known to that; else they are exact.
         against: the dotted keys of one or more columns of positive numbers.
         of: "val", "train" or "delay"; rule: thresholds and budget; both as in `run_times`.
 
     Returns:
-        One row per run: the keys; `time` in steps; `crossed` (False: cut off there, the time is
-        longer). `attrs["left_out"]` counts the runs that are not in it: "failed", "undecided",
-        "unfitted" (of delay); "zero" and "null" (of a key: no power of it is finite); and
-        "at once" (the time is 0, or less: crossed before training, or before fitting).
+        One row per run: the keys; `time` in steps, as seen; `crossed` (False: cut off there, the
+        time is longer); `low` and `high`, between which the time lies (alike: exact; `high` is inf
+        where it was cut off). `attrs["left_out"]` counts the runs that are not in it: "failed",
+        "undecided", "unfitted" (of delay); "zero" and "null" (of a key: no power of it is finite);
+        and "at once" (the time is 0 or less: crossed before training, or before fitting).
 
     Raises:
         InputError: a key has no column or no positive numbers, or runs were stopped because
@@ -53,6 +68,7 @@ def scaling_runs(
     values = _values(frame, keys)
     times = run_times(frame, of, rule)
     state, time = times["state"].to_numpy(), times["time"].to_numpy()
+    low, high = _bounds(frame, time, state == CROSSED, of)
     if stopped := np.count_nonzero(state == STOPPED):
         raise InputError(
             f"{stopped} runs were stopped as decided under another rule before this one's "
@@ -64,13 +80,25 @@ def scaling_runs(
         "unfitted": state == UNFITTED,
         "null": ~np.isfinite(values).all(axis=1),
         "zero": (values == 0).any(axis=1),
-        "at once": time <= 0,
+        "at once": (high <= 0) | ((time <= 0) & (of != "delay")),
     }
     why = np.select(list(reasons.values()), list(reasons), default="")
     runs = pd.DataFrame(values, columns=pd.Index(keys), index=frame.index)
-    runs = runs.assign(time=time, crossed=state == CROSSED).loc[why == ""]
+    runs = runs.assign(time=time, crossed=state == CROSSED, low=low, high=high).loc[why == ""]
     runs.attrs["left_out"] = {name: int(np.sum(why == name)) for name in reasons}
     return runs
+
+
+def _bounds(
+    frame: pd.DataFrame, time: np.ndarray, crossed: np.ndarray, of: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Between which steps each time lies: a crossing is seen at the next evaluated step."""
+    every = np.zeros(len(frame))
+    if EVERY in frame:
+        every = np.nan_to_num(frame[EVERY].to_numpy(float, na_value=np.nan))
+    low = np.where(crossed, np.maximum(time - every, 0), time)
+    late = every if of == "delay" else 0  # fitting may have been earlier than it was seen, too
+    return low, np.where(crossed, time + late, np.inf)
 
 
 def _values(frame: pd.DataFrame, keys: list[str]) -> np.ndarray:
@@ -98,16 +126,11 @@ def _refuse_mixed(frame: pd.DataFrame, keys: list[str]) -> None:
 
     A larger budget is no such thing: it only moves where runs are cut off.
     """
-    at, found = combinations(frame, keys)
-    for key in frame.columns:
-        if key in (*keys, "train.steps") or not str(key).startswith(HYPERPARAMETERS):
-            continue
-        codes, values = distinct(frame.loc[:, key])
-        if len(np.unique(at * len(values) + codes)) > len(found):
-            raise InputError(
-                f"a power law of {', '.join(keys)} would mix runs of different {key} "
-                f"({some(values, 4)}): fit against it too, or take the runs of one value of it"
-            )
+    for key, values in mixed(frame, keys, except_=["train.steps"]).items():
+        raise InputError(
+            f"a power law of {', '.join(keys)} would mix runs of different {key} "
+            f"({some(values, 4)}): fit against it too, or take the runs of one value of it"
+        )
 
 
 def scaling(
@@ -119,8 +142,8 @@ def scaling(
 ) -> pd.DataFrame:
     """A power law for the steps to generalise, fitted with censored runs as censored.
 
-    Times are read at evaluated steps, so that they are late by up to `train.eval_every`; a run
-    that diverged counts as cut off at its budget. Intervals hold if the law does: look at the runs.
+    A run that diverged counts as cut off at its budget. Intervals hold if the law does: look at
+    the runs.
 
     Args:
         frame, against, of, rule: as for `scaling_runs`.
@@ -135,20 +158,23 @@ def scaling(
         (of the exponents, in the order of the rows).
 
     Raises:
-        InputError: as `scaling_runs`; too few runs or crossings, no spread in a key, or a fit
-            that does not converge.
+        InputError: as `scaling_runs`; too few runs or crossings, too many of them at once, no
+            spread in a key, or a fit that does not converge.
     """
+    return law_of(scaling_runs(frame, against, of, rule), of, level)
+
+
+def law_of(runs: pd.DataFrame, of: str = "val", level: float = 0.95) -> pd.DataFrame:
+    """What `scaling` finds, from what `scaling_runs` does."""
     if not 0 < level < 1:
         raise InputError(f"scaling: level = {level}; need a number between 0 and 1")
     from scipy.stats import norm
 
-    runs = scaling_runs(frame, against, of, rule)
-    keys = [str(key) for key in runs.columns[:-2]]
+    keys = [str(key) for key in runs.columns[: -len(_OF_RUNS)]]
     _refuse(runs, keys, of)
-    values, crossed = runs[keys].to_numpy(), runs["crossed"].to_numpy(dtype=bool)
-    logs, events = np.log(values), int(crossed.sum())
-    mean = logs.mean(axis=0)
-    found, covariance, scatter = _fitted(logs - mean, runs["time"].to_numpy(), crossed)
+    values, events = runs[keys].to_numpy(), int(runs["crossed"].to_numpy().sum())
+    mean = (logs := np.log(values)).mean(axis=0)
+    found, covariance, scatter = _fitted(logs - mean, runs)
     # From the law about the geometric mean to the one about 1.
     turn = np.eye(len(keys) + 1)
     turn[-1, :-1] = -mean
@@ -184,6 +210,12 @@ def _refuse(runs: pd.DataFrame, keys: list[str], of: str) -> None:
     crossed, needed = runs.loc[runs["crossed"]], _CROSSED_EACH * (len(keys) + 1)
     left = {reason: n for reason, n in runs.attrs["left_out"].items() if n}
     out = f" (left out: {', '.join(f'{n} {reason}' for reason, n in left.items())})" if left else ""
+    at_once = left.get("at once", 0)
+    if at_once > _AT_ONCE * (len(runs) + at_once):
+        raise InputError(
+            f"{at_once} of {len(runs) + at_once} runs have a {of} time of 0 steps or less, which "
+            "no power law holds, and without them it is a law of the slow ones: fit other steps"
+        )
     if crossed.empty:
         raise InputError(
             f"no run has a {of} time to fit: 0 of {len(runs)} crossed within the budget{out}; "
@@ -208,9 +240,7 @@ def _refuse(runs: pd.DataFrame, keys: list[str], of: str) -> None:
         )
 
 
-def _fitted(
-    logs: np.ndarray, time: np.ndarray, crossed: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, float]:
+def _fitted(logs: np.ndarray, runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, float]:
     """Exponents and intercept, their covariance, and the scatter of log T, of greatest likelihood.
 
     Args:
@@ -220,19 +250,20 @@ def _fitted(
     from lifelines.exceptions import ConvergenceError, ConvergenceWarning
 
     names = [f"x{i}" for i in range(logs.shape[1])]
-    data = pd.DataFrame(logs, columns=pd.Index(names)).assign(time=time, crossed=crossed)
+    low, high = runs["low"].clip(lower=_LEAST).to_numpy(), runs["high"].to_numpy()
+    data = pd.DataFrame(logs, columns=pd.Index(names)).assign(low=low, high=high)
     fitter = LogNormalAFTFitter()
     try:
         with warnings.catch_warnings():
             # How lifelines calls pandas is between those two.
             warnings.filterwarnings("ignore", "Starting with pandas version", module="lifelines")
             warnings.simplefilter("error", ConvergenceWarning)
-            fitter.fit(data, "time", "crossed")
+            fitter.fit_interval_censoring(data, "low", "high")
     except (ConvergenceError, ConvergenceWarning) as error:
         raise InputError(
-            f"no power law can be fitted to these {len(data)} runs, {crossed.sum()} of which "
-            "crossed: the fit does not converge, as where times have no scatter at all; add seeds "
-            "or values, or fit against fewer keys"
+            f"no power law can be fitted to these {len(data)} runs, {runs['crossed'].sum()} of "
+            "which crossed: the fit does not converge, as where times have no scatter at all; add "
+            "seeds or values, or fit against fewer keys"
         ) from error
     order = [("mu_", name) for name in (*names, "Intercept")]
     found, scatter = fitter.params_[order].to_numpy(), np.exp(fitter.params_["sigma_", "Intercept"])

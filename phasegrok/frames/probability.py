@@ -9,7 +9,7 @@ import pandas as pd
 
 from phasegrok.errors import InputError
 from phasegrok.frames.grid import Axis, phase_map
-from phasegrok.phases import PHASES
+from phasegrok.phases import PHASES, UNDECIDED
 
 
 def phase_probability(
@@ -17,21 +17,35 @@ def phase_probability(
 ) -> pd.DataFrame:
     """The phase map with a credible interval for the probability of each phase.
 
+    Which seeds a rule leaves undecided depends on what they did: the shares of the others would be
+    those of a choice. A cell with such a seed shows "undecided" and has no shares.
+
     Args:
         frame, axes, phase: as of `phase_map`.
         level: the probability that an interval holds, between 0 and 1.
 
     Returns:
         The columns of `phase_map`, among them `seeds`, `p.PHASE` (share of the seeds), `entropy`
-        (bits) and `majority`; and `low.PHASE` and `high.PHASE`, NaN where there are no seeds.
+        (bits) and `majority`; and `low.PHASE` and `high.PHASE`. Shares, entropy and intervals are
+        NaN where there are no seeds, or undecided ones among them.
     """
     full = phase_map(frame, axes, phase)
-    seeds = full["seeds"].to_numpy()
+    unknown = full["undecided"] > 0
+    of_seeds = [*(f"p.{name}" for name in PHASES), "entropy"]
+    full[of_seeds] = full[of_seeds].mask(unknown)
+    full["shown"] = full["shown"].mask(unknown, UNDECIDED)
+    seeds = full["seeds"].where(~unknown, 0).to_numpy()
     bounds = {}
     for name in PHASES:
         count = np.rint(full[f"p.{name}"].fillna(0).to_numpy() * seeds).astype("int64")
         bounds[f"low.{name}"], bounds[f"high.{name}"] = credible(count, seeds, level)
     return full.assign(**bounds)
+
+
+def half_widths(full: pd.DataFrame) -> pd.Series:
+    """Half the width of the widest interval in each cell of `phase_probability`."""
+    widths = [full[f"high.{name}"] - full[f"low.{name}"] for name in PHASES]
+    return pd.concat(widths, axis=1).max(axis=1) / 2
 
 
 def credible(

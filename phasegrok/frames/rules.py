@@ -36,20 +36,23 @@ def budget_rules(
 def gap_rules(rule: Rule, gaps: Sequence[int | float] | None = None) -> list[Named]:
     """The rule under other gaps, each in steps or, below 1, a share of the budget, as `Rule` says.
 
-    None stands for half the rule's own gap, the gap, and twice the gap.
+    None stands for half the rule's own gap, the gap, and twice the gap. Equal ones count once.
     """
     if gaps is None:
         gaps = [_times(rule.gap, factor) for factor in (0.5, 1, 2)]
-    return [(_gap_words(gap), replace(rule, gap=gap)) for gap in gaps]
+    return [(_gap_words(gap), replace(rule, gap=gap)) for gap in dict.fromkeys(gaps)]
+
+
+_NAME_GAPS = "name others, as in --gaps 0.1 200"
 
 
 def _times(gap: int | float, factor: float) -> int | float:
     """A multiple of a gap that is read in the same unit: shares stay shares, steps whole steps."""
     if not gap:
-        raise InputError("the rule's gap is 0, which has no half or double: give gaps to compare")
+        raise InputError(f"the rule's gap is 0, which has no half or double: {_NAME_GAPS}")
     if _is_share(gap):
         if gap * factor >= 1:
-            raise InputError(f"twice the gap {gap} is no share of the budget: give gaps to compare")
+            raise InputError(f"twice the gap {gap} is no share of the budget: {_NAME_GAPS}")
         return gap * factor
     return max(1, round(gap * factor))
 
@@ -62,17 +65,32 @@ def _gap_words(gap: int | float) -> str:
     return f"gap {100 * gap:g} % of the budget" if _is_share(gap) else f"gap {gap:g} steps"
 
 
-def accuracy_rules(rule: Rule, accuracies: Sequence[float] = LADDER) -> list[Named]:
-    """The rule with both thresholds, of training and of validation, at each of these accuracies.
+def accuracy_rules(
+    rule: Rule, accuracies: Sequence[float] = LADDER, of: str | None = None
+) -> list[Named]:
+    """The rule with its thresholds at each of these accuracies: both, or that of "train" or "val".
 
     Every run keeps its crossings for the accuracies of the ladder. Any other is answered only by
     runs that were trained under it, and leaves the rest undecided; so is, under a higher accuracy
     than it was stopped at, a run that had not crossed it by then.
     """
-    return [
-        (f"accuracy ≥ {accuracy:g}", replace(rule, train_accuracy=accuracy, val_accuracy=accuracy))
-        for accuracy in accuracies
-    ]
+    if of not in (None, *_WORDS):
+        raise InputError(f"of = {of!r}: an accuracy is of {' or of '.join(_WORDS)}")
+    moved = [f"{name}_accuracy" for name in _WORDS if of in (None, name)]
+    rules = [replace(rule, **dict.fromkeys(moved, each)) for each in accuracies]
+    return [(accuracy_words(each, of), each) for each in rules]
+
+
+_WORDS = {"train": "training accuracy", "val": "validation accuracy"}
+
+
+def accuracy_words(rule: Rule, of: str | None = None) -> str:
+    """The thresholds of a rule, as `accuracy_rules` calls them."""
+    if of is not None:
+        return f"{_WORDS[of]} ≥ {getattr(rule, f'{of}_accuracy'):g}"
+    if rule.train_accuracy == rule.val_accuracy:
+        return f"accuracy ≥ {rule.val_accuracy:g}"
+    return f"training accuracy ≥ {rule.train_accuracy:g}, validation ≥ {rule.val_accuracy:g}"
 
 
 def sensitivity(

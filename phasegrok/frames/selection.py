@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 from phasegrok import cells
 from phasegrok.errors import InputError
 from phasegrok.frames.grid import Axis, planned_axes, planned_runs
+from phasegrok.frames.values import are_numbers
 from phasegrok.phases import PHASES
 
 NAMES = cells.AXES
@@ -85,21 +87,34 @@ def _partners(sweep: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 
 def matching(axis: Axis, text: str) -> Any:
-    """The value of an axis that a text means: itself, or the only one within a hundredth."""
-    named = [value for value in axis.values if text == str(value)]
-    if not named and axis.scale != "category":
-        try:
-            number = float(text)
-        except ValueError:
-            number = float("nan")
-        values: Any = axis.values
-        named = [v for v in values if v == number] or [
-            v for v in values if abs(v - number) <= 0.01 * abs(number)
-        ]
-    if len(named) != 1:
+    """The value of an axis that a text means: itself, or the only one within a hundredth.
+
+    Words are matched in any case; true, false and null as YAML has them.
+    """
+    named = [value for value in axis.values if text == str(value)] or [
+        value for value in axis.values if text.lower() in (str(value).lower(), json.dumps(value))
+    ]
+    if not named:
+        named = _close(axis, text)
+    if not named:
         there = ", ".join(map(str, axis.values))
         raise InputError(f"{axis.key} = {text}: no such value; it has {there}")
+    if len(named) > 1:
+        found = ", ".join(map(str, named))
+        raise InputError(f"{axis.key} = {text}: several values are meant by it: {found}")
     return named[0]
+
+
+def _close(axis: Axis, text: str) -> list[Any]:
+    """The value that is this number, or those within a hundredth of it."""
+    try:
+        number = float(text)
+    except ValueError:
+        return []
+    numbers: Any = [value for value in axis.values if are_numbers([value])]
+    return [v for v in numbers if v == number] or [
+        v for v in numbers if abs(v - number) <= 0.01 * abs(number)
+    ]
 
 
 def example_cells(full: pd.DataFrame) -> pd.DataFrame:

@@ -1,19 +1,9 @@
-"""What a figure says in words: axis labels, the caption, the alternative text."""
+"""The words for keys and values, on axes and in captions."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from typing import Any
-
-import pandas as pd
-
-from phasegrok import cells
-from phasegrok.frames.grid import Axis, phase_counts
-from phasegrok.phases import Rule
-from phasegrok.tasks import operations
-
-Config = Mapping[str, Any]
 
 # The field's names, with units where there are any. A key that is not here shows itself.
 LABELS = {
@@ -54,16 +44,6 @@ LABELS = {
 
 _GROUP = re.compile(r"optim\.groups\.(.+)\.(lr|weight_decay)")
 
-# Values at which a setting does nothing; the caption leaves them out.
-_NEUTRAL = {
-    "task.pairs": "ordered",
-    "task.label_noise": 0,
-    "optim.momentum": 0,
-    "optim.warmup_steps": 0,
-    "optim.eps": 1e-8,
-    "optim.allow_overdecay": False,
-}
-
 
 def label(key: str) -> str:
     """The words for a dotted key on an axis; the key itself if there are none."""
@@ -81,154 +61,3 @@ def value_text(value: Any, key: str = "") -> str:
     if isinstance(value, list | tuple):
         return f"({', '.join(value_text(item) for item in value)})"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def caption(
-    frame: pd.DataFrame,
-    config: Config,
-    data_hash: str = "",
-    *,
-    shows: str = "",
-    at: Mapping[str, Any] | None = None,
-    rule: Rule | None = None,
-) -> str:
-    """What the figure cannot show: fixed parameters, seeds, budget, rule and the data's hash.
-
-    Args:
-        frame: the runs drawn, with `seed`, and `status` if there is one.
-        config: the composed config of the sweep.
-        shows: what the figure shows of the runs; "" stands for the majority phase.
-        at: swept keys of which the figure shows one value.
-        rule: what the phases are judged by, if it is not that of the config.
-    """
-    sweep, budget = config["sweep"], config["train"]["steps"]
-    fixed = (
-        ", ".join(f"{_short(key)} = {value_text(value, key)}" for key, value in at.items())
-        if at
-        else ""
-    )
-    rule = rule or Rule.from_config(config["phase"])
-    sentences = [
-        f"{sweep['name']}: {_fixed(config)}.",
-        *_paired(sweep),
-        f"Here {fixed}." if fixed else "",
-        f"Budget {budget} steps, {_runs(frame, shows.rstrip('.'))}.",
-        rule_text(rule, rule.budget or budget),
-        f"Data {data_hash}." if data_hash else "",
-    ]
-    return " ".join(sentence for sentence in sentences if sentence)
-
-
-def rule_text(rule: Rule, budget: int) -> str:
-    """The phase rule in words; says that it is first crossing and that memorization is censored."""
-    train, val, gap = rule.train_accuracy, rule.val_accuracy, rule.gap_steps(budget)
-    return (
-        f"First crossing: fitted at training accuracy ≥ {train:g}, generalised at validation "
-        f"accuracy ≥ {val:g}. Grokking: generalised {gap:g} steps or more after fitting. "
-        f"Memorization: fitted, even if it collapsed later, and not generalised within {budget} "
-        "steps (censored)."
-    )
-
-
-def alt_text(runs: int, axes: Mapping[str, Axis], full: pd.DataFrame) -> str:
-    """The phase diagram for a reader who cannot see it: what is drawn over what, and the counts."""
-    counts = ", ".join(f"{count} {name}" for name, count in phase_counts(full).items())
-    cells_text = f"{len(full)} cells, {runs} runs"
-    return f"Phase diagram over {spans_text(axes)}. {cells_text}. Cells: {counts}."
-
-
-def spans_text(axes: Mapping[str, Axis]) -> str:
-    """The axes of a figure in words, each from its first value to its last."""
-    return "; ".join(
-        f"{label(axis.key)} from {value_text(axis.values[0], axis.key)} "
-        f"to {value_text(axis.values[-1], axis.key)}"
-        for axis in axes.values()
-    )
-
-
-def _fixed(config: Config) -> str:
-    """The parameters that are the same in every cell, named by part: task, model, optimiser."""
-    swept = {axis["param"] for axis in cells.axes(config["sweep"]).values()}
-    parts = [_part(config, part, swept) for part in ("task", "model", "optim")]
-    train = {f"train.{key}": config["train"].get(key) for key in ("loss", "batch_size", "dtype")}
-    words = [
-        "full batch" if value is None else f"batches of {value}" if "batch" in key else str(value)
-        for key, value in train.items()
-        if key not in swept
-    ]
-    return ", ".join([*parts, *words])
-
-
-def _part(config: Config, part: str, swept: set[str]) -> str:
-    """One part by its name, in brackets what else is set; a task is named by its operation."""
-    title = f"{part}.operation" if config[part].get("operation") else f"{part}.name"
-    settings = [
-        f"{_word(key, config)} = {value_text(value, key)}"
-        for key, value in cells.leaves(config[part], part)
-        if key not in swept | {title, f"{part}.name"} and _tells(key, value)
-    ]
-    name = f"any {label(title)}" if title in swept else str(cells.lookup(config, title))
-    return f"{name} ({', '.join(settings)})" if settings else name
-
-
-def _word(key: str, config: Config) -> str:
-    """What the caption calls a fixed parameter; p is a modulus for the built-in operations only."""
-    return "modulus p" if key == "task.p" and _modular(config) else _short(key)
-
-
-def _modular(config: Config) -> bool:
-    """Whether all operations of a sweep work modulo p, which a user's own may not."""
-    asked = [config["task"].get("operation")]
-    for axis in cells.axes(config["sweep"]).values():
-        if axis["param"] == "task.name":
-            return False
-        if axis["param"] == "task.operation":
-            asked = cells.axis_values(axis)
-    return all(name in operations.names() and operations.find(name).built_in for name in asked)
-
-
-def _tells(key: str, value: Any) -> bool:
-    """Whether a reader misses something if this setting is not named."""
-    return value is not None and value != [] and not (key in _NEUTRAL and value == _NEUTRAL[key])
-
-
-def _short(key: str) -> str:
-    """The label without its unit; an unknown key without its first part, which stands before it."""
-    known = label(key)
-    return key.split(".", 1)[1] if known == key else known.split(" (")[0]
-
-
-def _paired(sweep: Config) -> list[str]:
-    """One sentence for each group of axes that move together."""
-    sentences = []
-    for group in cells.zipped(sweep):
-        if len(group) > 1:
-            lists = [
-                f"{_short(axis['param'])} {', '.join(map(value_text, cells.axis_values(axis)))}"
-                for axis in (sweep[name] for name in group)
-            ]
-            sentences.append(f"Paired: {' with '.join(lists)}.")
-    return sentences
-
-
-def _runs(frame: pd.DataFrame, shows: str = "") -> str:
-    seeds = sorted({int(seed) for seed in frame["seed"].tolist()})
-    failed = frame["status"].tolist().count("failed") if "status" in frame else 0
-    count = f"{len(frame)} runs" + (f" ({failed} failed)" if failed else "")
-    lone = len(seeds) == 1
-    of = f"seed {seeds[0]}" if lone else f"seeds {_ranges(seeds)}"
-    if shows:
-        return f"{count} of {of}; {shows}"
-    shown = of if lone else f"the majority of {of}"
-    return f"{count}; cells (counted in the legend) show {shown}"
-
-
-def _ranges(numbers: Sequence[int]) -> str:
-    """0, 1, 2, 7 as "0–2, 7"."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -47,6 +47,14 @@ class Rule:
     @classmethod
     def from_config(cls, phase: Mapping[str, Any]) -> Rule:
         return cls(phase["train_accuracy"], phase["val_accuracy"], phase["gap"])
+
+    @classmethod
+    def of_sweep(cls, config: Mapping[str, Any]) -> Rule:
+        """The rule of a composed config, within the budget that it plans.
+
+        A run that was censored at a smaller budget, before the sweep's grew, is undecided by it.
+        """
+        return replace(cls.from_config(config["phase"]), budget=config["train"]["steps"])
 
     def gap_steps(self, budget: int) -> float:
         """The gap in steps for a run with this budget; exact, so that 0.07 of 100 is 7."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -19,8 +20,9 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 def described(name: str, axis: Axis) -> dict[str, Any]:
     """One axis in plain values.
 
-    `values` are texts; `low`, `high` and `centre` coordinates on the axis's scale; `ticks` two
-    lists of [coordinate, text], a short and a long one.
+    `values` are texts to read, `keys` texts that links name the values by, each in full; `low` and
+    `high` coordinates on the axis's scale; `broken` whether its first cell is set off from the
+    rest; `ticks` two lists of [coordinate, text], a short and a long one.
     """
     table = axis_cells(axis)
     rooms = _NAMES if axis.scale == "category" else _ROOMS
@@ -30,10 +32,18 @@ def described(name: str, axis: Axis) -> dict[str, Any]:
         "label": label(axis.key),
         "log": axis.log,
         "values": [value_text(value, axis.key) for value in axis.values],
-        **{column: table[column].astype(float).tolist() for column in ("low", "high", "centre")},
+        "keys": [_key(value) for value in axis.values],
+        **{column: table[column].astype(float).tolist() for column in ("low", "high")},
         "broken": bool(table["broken"].iloc[0]),
         "ticks": [_ticks(axis, room) for room in rooms],
     }
+
+
+def _key(value: Any) -> str:
+    """A value in all the digits that values have, whichever type of number it is."""
+    if isinstance(value, str):
+        return value
+    return f"{value:.12g}" if isinstance(value, float) else json.dumps(value)
 
 
 def _ticks(axis: Axis, room: int) -> list[list[Any]]:

@@ -21,11 +21,11 @@ MOST_FAILURES = 200
 
 
 def settings(config: Mapping[str, Any]) -> list[list[str]]:
-    """Every setting that says what was asked, as dotted key and value."""
+    """Every setting that says what was asked, as dotted key and value, or axis of a swept key."""
     asked = {key: value for key, value in config.items() if key not in _MACHINE}
-    return [
-        [key, value_text(value)] for key, value in cells.leaves(asked) if value not in (None, [])
-    ]
+    swept = {axis["param"]: f"axis {name}" for name, axis in cells.axes(config["sweep"]).items()}
+    told = {key: value_text(value) for key, value in cells.leaves(asked) if value not in (None, [])}
+    return [[key, text] for key, text in (told | swept).items()]
 
 
 def provenance(frame: pd.DataFrame, planned: int, data: str) -> list[list[str]]:

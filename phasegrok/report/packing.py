@@ -18,10 +18,13 @@ _NAMES = {"u1": "Uint8", "i1": "Int8", "u2": "Uint16", "i2": "Int16", "u4": "Uin
 _ALIGNED = 8
 
 
-def packed(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def packed(arrays: Mapping[str, np.ndarray], level: int = 9) -> dict[str, Any]:
     """Arrays of numbers as `{"arrays": {name: {type, offset, length}}, "block": text}`.
 
     Whole numbers take the smallest type that holds them; float32 and float64 stay as they are.
+
+    Args:
+        level: of the compression, from 1, the fastest, to 9, the smallest.
     """
     where, pieces, offset = {}, [], 0
     for name, array in arrays.items():
@@ -32,7 +35,7 @@ def packed(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
         content += bytes(-len(content) % _ALIGNED)
         pieces.append(content)
         offset += len(content)
-    return {"arrays": where, "block": deflated(b"".join(pieces))}
+    return {"arrays": where, "block": deflated(b"".join(pieces), level)}
 
 
 def _smallest(array: np.ndarray) -> np.ndarray:
@@ -45,6 +48,6 @@ def _smallest(array: np.ndarray) -> np.ndarray:
     return array.astype("<f8")  # exact up to 2**53
 
 
-def deflated(content: bytes) -> str:
+def deflated(content: bytes, level: int = 9) -> str:
     """Bytes compressed by zlib, in base64; the same bytes give the same text."""
-    return base64.b64encode(zlib.compress(content, 9)).decode()
+    return base64.b64encode(zlib.compress(content, level)).decode()

@@ -22,7 +22,7 @@ from phasegrok.store.files import write_text
 # In the order in which they build on each other.
 SCRIPTS = (
     *("data", "phases", "cells", "maps", "canvas", "curves", "panels", "controls"),
-    *("state", "drawing", "pointing", "app"),
+    *("state", "caption", "drawing", "pointing", "app"),
 )
 
 
@@ -46,13 +46,13 @@ def html(told: Mapping[str, Any], live: bool = False) -> str:
     Args:
         live: ask the server that the page came from for later states of the sweep.
     """
-    script, plotly = _script(), _plotly()
+    script, (plotly, small) = _script(), _plotly()
     parts = {
         "TITLE": escape(f"{told['name']}: phase diagram"),
         "POLICY": _policy([script, plotly], live),
         "STYLE": _asset("page.css"),
         "PAYLOAD": _json(told),
-        "PLOTLY": deflated(plotly.encode()),
+        "PLOTLY": small,
         "SCRIPT": script,
     }
     # Split first, so that a value with the name of a place in it is text like any other.
@@ -83,10 +83,11 @@ def _script() -> str:
 
 
 @cache
-def _plotly() -> str:
+def _plotly() -> tuple[str, str]:
+    """Its text, and that compressed."""
     from plotly.offline import get_plotlyjs
 
-    return get_plotlyjs()
+    return (text := get_plotlyjs()), deflated(text.encode())
 
 
 @cache

@@ -12,9 +12,10 @@ import pandas as pd
 from phasegrok import cells
 from phasegrok.diagram import colors, data_hash
 from phasegrok.diagram.ramps import ramp
+from phasegrok.frames.captions import asked_text, counted_text
 from phasegrok.frames.grid import Axis, planned_axes
 from phasegrok.frames.probability import credible
-from phasegrok.frames.words import caption, label
+from phasegrok.frames.words import label
 from phasegrok.phases import LABELS, LADDER, PHASES, Rule
 from phasegrok.report.axes import described
 from phasegrok.report.curves import counted, thinned, totals
@@ -46,12 +47,12 @@ MOST_SEEDS = 50
 _NO_OBSERVABLES = {*IDENTITY, *HYPERPARAMETERS, *RULE, *OUTCOME, *CURVES, *PROVENANCE}
 
 
-def payload(store: Store, version: str = "", files: bool = True) -> dict[str, Any]:
+def payload(store: Store, version: str = "", live: bool = False) -> dict[str, Any]:
     """What the page of a sweep shows: its planned runs, finished so far, under its own rule.
 
     Args:
         version: names this state of the directory, where the page asks for later ones.
-        files: with the runs as CSV and Parquet.
+        live: it is soon made anew: compressed in haste, and without the runs as files.
 
     Raises:
         InputError: it is no sweep's directory, or its sweep has no axis.
@@ -67,7 +68,7 @@ def payload(store: Store, version: str = "", files: bool = True) -> dict[str, An
     return {
         "version": version,
         "name": str(config["sweep"]["name"]),
-        "caption": caption(frame, config, data) if len(frame) else "",
+        "caption": _caption(frame, config, data),
         "rule": _rule(config),
         "ladder": LADDER,
         "labels": LABELS,
@@ -83,8 +84,9 @@ def payload(store: Store, version: str = "", files: bool = True) -> dict[str, An
         "provenance": provenance(frame, planned, data),
         "failed": frame["status"].tolist().count("failed"),
         "failures": failures(store, frame, [axis.key for axis in axes.values()]),
-        "files": _files(runs) if files else None,
-        **packed(arrays),
+        "files": None if live else _files(runs),
+        "live": live,
+        **packed(arrays, level=1 if live else 9),
     }
 
 
@@ -98,6 +100,17 @@ def _observed(frame: pd.DataFrame, config: Mapping[str, Any]) -> dict[str, str]:
         and frame[name].notna().to_numpy().any()
     ]
     return known | {name: label(name) for name in others}
+
+
+def _caption(frame: pd.DataFrame, config: Mapping[str, Any], data: str) -> dict[str, Any]:
+    """The parts of the caption that no choice of the reader changes; the page adds the others."""
+    told = counted_text(frame) if len(frame) else ("no run yet", "no seed", "no seed")
+    return {
+        "asked": asked_text(config),
+        "budget": int(config["train"]["steps"]),
+        **dict(zip(("runs", "seeds", "majority"), told, strict=True)),
+        "data": data,
+    }
 
 
 def _rule(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -179,7 +192,10 @@ def _whole(column: pd.Series) -> np.ndarray:
 
 
 def _curves(table: Any) -> dict[str, np.ndarray]:
-    """The thinned curves, one after another; a run whose curve cannot be told has no points."""
+    """The thinned curves, one after another.
+
+    A run whose curve cannot be told as counts is `untold`, and has no points.
+    """
     names = ("step", "train_acc", "val_acc")
     lists = [table[f"curve.{name}"].combine_chunks() for name in names]
     lengths = lists[0].value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
@@ -200,6 +216,7 @@ def _curves(table: Any) -> dict[str, np.ndarray]:
     points = np.bincount(np.repeat(np.arange(len(lengths)), lengths)[kept], minlength=len(lengths))
     return {
         "train_total": sizes[:, 0], "val_total": sizes[:, 1], "points": points,
+        "untold": ((lengths > 0) & ~told).astype(int),
         "curve.step": steps[kept], "curve.train": counts[0][kept], "curve.val": counts[1][kept],
     }  # fmt: skip
 

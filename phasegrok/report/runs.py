@@ -54,15 +54,15 @@ class Runs:
 
     def csv(self) -> bytes:
         """The same as text: whole numbers without a point, the steps of a ladder between blanks."""
-        kinds = {field.name: str(field.type) for field in self.table.schema}
-        whole = {name: "Int64" for name in self.frame if kinds[str(name)] == "int64"}
+        table = self.table.drop_columns([*CURVES, *_LEFT_OUT])
+        kinds, frame = {field.name: str(field.type) for field in table.schema}, table.to_pandas()
+        whole = {name: "Int64" for name, kind in kinds.items() if kind == "int64"}
         lists = {
-            str(name): self.frame[name].map(_listed)
-            for name in self.frame
-            if kinds[str(name)].startswith("list")
+            name: frame[name].map(_listed)
+            for name, kind in kinds.items()
+            if kind.startswith("list")
         }
-        told = self.frame.astype(whole).assign(**lists).drop(columns=_LEFT_OUT)
-        return told.to_csv(index=False).encode()
+        return frame.astype(whole).assign(**lists).to_csv(index=False).encode()
 
 
 def _listed(values: Any) -> str | None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import threading
+import time
+from collections.abc import Callable
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -15,21 +18,35 @@ from phasegrok.report.payload import payload
 from phasegrok.report.runs import Runs
 from phasegrok.store import Store
 
+# Between two readings of the directory: at least so many seconds, and so many times the last one.
+PAUSE, PAUSE_SHARE = 5.0, 10
+
 # The only address it listens at, and the names under which a browser may have found it: a page
 # from elsewhere that has its own name point here is turned away.
 LOOPBACK = "127.0.0.1"
 _NAMES = ("127.0.0.1", "localhost")
+_TEXT = "text/plain; charset=utf-8"
 
 
 class Watched:
-    """A sweep's directory as the page sees it; read again only when a file is another."""
+    """A sweep's directory as the page sees it; read again only when a file is another.
 
-    def __init__(self, store: Store):
-        self._store = store
+    And not before PAUSE seconds have passed, or so many times what the last reading took, so that
+    a large sweep whose parts land one after another is not read all the time.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic):
+        self._store, self._clock = store, clock
         self._lock = threading.Lock()
         self._told: dict[str, Any] = {"version": None}
+        self._next = clock()
 
     def version(self) -> str:
+        """A name for the state that would be told now."""
+        told = self._told["version"]
+        return told if self._clock() < self._next else self._files_now()
+
+    def _files_now(self) -> str:
         """A name for the state of the files that the page is made of."""
         store = self._store
         files = [store.sweep_file, store.results_file]
@@ -44,11 +61,14 @@ class Watched:
         return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
 
     def told(self) -> dict[str, Any]:
-        """The payload of the state now."""
+        """The payload of that state."""
         with self._lock:
             version = self.version()  # before reading: a part that lands meanwhile is seen next
             if self._told["version"] != version:
-                self._told = payload(self._store, version, files=False) | {"live": True}
+                began = self._clock()
+                self._told = payload(self._store, version, live=True)
+                took = self._clock() - began
+                self._next = began + took + max(PAUSE, PAUSE_SHARE * took)
             return self._told
 
     def file(self, kind: str) -> bytes:
@@ -71,13 +91,15 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             found = self._content(self.path.partition("?")[0])
         except (InputError, OSError) as error:
-            self.send_error(500, "The sweep cannot be read", str(error))
-            return
-        if found is None:
-            self.send_error(404)
-            return
-        kind, content = found
-        self.send_response(200)
+            self._answer(500, _TEXT, str(error).encode())
+        except Exception as error:
+            self.server.handle_error(self.request, self.client_address)  # prints where it is from
+            self._answer(500, _TEXT, f"{type(error).__name__}: {error}".encode())
+        else:
+            self._answer(*(200, *found) if found else (404, _TEXT, b"There is no such page"))
+
+    def _answer(self, status: int, kind: str, content: bytes) -> None:
+        self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
         self.send_header("Cache-Control", "no-store")
@@ -105,19 +127,24 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that goes away while it is answered is no error of ours."""
+        """A browser that goes away while it is answered is no error; any other is printed."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
-def serve(store: Store, port: int = 0) -> ThreadingHTTPServer:
+def serve(
+    store: Store, port: int = 0, clock: Callable[[], float] = time.monotonic
+) -> ThreadingHTTPServer:
     """A server for the page at 127.0.0.1, bound and not yet serving.
 
     Args:
         port: 0 takes a free one.
+        clock: the seconds by which pauses between two readings are kept.
 
     Raises:
         InputError: it is no sweep's directory, its sweep has no axis, or the port is taken.
     """
-    watched = Watched(store)
+    watched = Watched(store, clock)
     watched.told()  # says what is wrong with the directory before anything is served
     try:
         return _Server((LOOPBACK, port), partial(_Handler, watched))

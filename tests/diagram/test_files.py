@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
@@ -85,16 +86,30 @@ def test_a_file_that_cannot_be_finished_leaves_the_old_one_and_nothing_beside_it
 
 
 def test_the_hash_names_the_results_and_not_their_order() -> None:
-    columns = ["run_id", "seed", "phase", "train_step", "val_step"]
-    rows = [("b", 1, "memorization", 5.0, None), ("a", 0, "grokking", 10.0, 300.0)]
-    frame = pd.DataFrame(rows, columns=columns)
-    lines = "a,0,grokking,10,300\nb,1,memorization,5,"
+    columns = ["run_id", "seed", "phase", "status", "steps", "budget", "train_step", "val_step"]
+    rows = [("b", 1, "memorization", "finished", 2000, 2000, 5.0, None),
+            ("a", 0, "grokking", "decided", 300, 2000, 10.0, 300.0)]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=pd.Index(columns))
+    lines = "a,0,grokking,decided,300,2000,10,300\nb,1,memorization,finished,2000,2000,5,"
     expected = hashlib.sha256(lines.encode()).hexdigest()[:12]
     assert diagram.data_hash(frame) == expected
     assert diagram.data_hash(frame.iloc[::-1].assign(other=1)) == expected
     nullable = frame.astype({"train_step": "Int64", "val_step": "Int64"})
     assert diagram.data_hash(nullable) == expected
-    assert diagram.data_hash(frame.assign(phase="confusion")) != expected
+    nullable["steps"] = nullable["steps"].astype(float)
+    assert diagram.data_hash(nullable) == expected
+    for change in ({"phase": "confusion"}, {"status": "failed"}, {"steps": 9}, {"budget": 4000}):
+        assert diagram.data_hash(frame.assign(**change)) != expected
+
+
+def test_the_hash_of_a_figure_names_the_further_columns_that_it_draws() -> None:
+    frame = frame_of(config_of()).assign(weight_norm=1.5, val_steps=[[1, None]] * 24)
+    for name, value in {"weight_norm": 1.25, "val_steps": [[1, 2]] * 24}.items():
+        changed = frame.assign(**{name: value})
+        assert diagram.data_hash(changed) == diagram.data_hash(frame)
+        assert diagram.data_hash(changed, [name]) != diagram.data_hash(frame, [name])
+    arrays = frame.assign(val_steps=[np.array([1, np.nan])] * 24)
+    assert diagram.data_hash(arrays, ["val_steps"]) == diagram.data_hash(frame, ["val_steps"])
 
 
 def test_the_script_draws_a_sweep_again_from_its_directory_alone(tmp_path: Path) -> None:

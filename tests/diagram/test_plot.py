@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +15,8 @@ from phasegrok.__main__ import main
 from phasegrok.diagram.kinds import KINDS
 from tests.diagram.cases import LR, SCALES, X, Y, config_of, frame_of, stored
 
+ROOT = Path(__file__).parents[2]
+
 # What a kind cannot do without on the little sweep.
 NEEDS = {
     "value": ["--column", "weight_norm"],
@@ -20,6 +24,12 @@ NEEDS = {
     "scaling": ["--against", X, Y],
     "efficiency": ["--val-accuracy", "0.9"],
 }
+
+# Kinds made of the phases of all runs alone, as the sweep's rule has decided them.
+PHASES_ALONE = ("phase", "probability", "entropy", "boundary", "difference")
+
+# Kinds whose numbers no rule decides.
+RULELESS = ("value", "weight_norm")
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +57,12 @@ def test_every_kind_is_drawn_from_a_directory_and_says_what_it_is(
     assert path.name == ("phase_diagram.png" if name == "phase" else f"{name}.png")
     with Image.open(path) as image:
         about = image.info
-    frame = diagram_frame(sweep)
-    assert about["Data hash"].startswith(diagram.data_hash(frame))
+    (data,) = {*about["Data hash"].split(" and ")}
+    assert (data == diagram.data_hash(diagram_frame(sweep))) == (name in PHASES_ALONE)
     assert about["Kind"] == name and about["Sweep"] == "little" and about["Description"]
-    assert about["Rule"].startswith("First crossing") and about["Software"].startswith("phasegrok")
+    assert about.get("Rule", "").startswith("" if name in RULELESS else "First crossing")
+    assert ("Rule" in about) == (name not in RULELESS)
+    assert about["Software"].startswith("phasegrok")
     assert about["Command"].startswith("phasegrok plot little")
     assert name == "phase" or f"--kind {name}" in about["Command"]
 
@@ -70,6 +82,33 @@ def test_the_default_is_the_figure_of_the_sweep_itself(sweep: Path, tmp_path: Pa
         assert path.read_bytes() == (same / path.name).read_bytes()
 
 
+def described(path: Path) -> str:
+    with Image.open(path) as image:
+        return image.info["Description"]
+
+
+def test_runs_cut_off_before_the_sweeps_budget_grew_are_undecided_in_every_figure(
+    tmp_path: Path,
+) -> None:
+    short = (frame := frame_of(config_of()))["phase"].eq("memorization")
+    cut_off = {"steps": 1000, "budget": 1000, "phase": "undecided"}
+    for name, value in cut_off.items():
+        frame[name] = frame[name].mask(short, value)
+    folder = stored(config_of(), tmp_path / "little", frame)
+    out = ["--out", str(tmp_path), "--format", "png"]
+    for options in ([], ["--gap", "200"]):
+        assert plot(folder, *options, *out) == 0
+        name = "phase.png" if options else "phase_diagram.png"
+        assert "3 comprehension, 3 grokking, 3 confusion, 3 undecided" in described(tmp_path / name)
+    assert plot(folder, "--kind", "gap", *out) == 0
+    assert "gap 2.5 % of the budget: 0 % of 9 cells changed" in described(tmp_path / "gap.png")
+    assert plot(folder, "--kind", "difference", "--against", str(folder), *out) == 0
+    assert "9 of 9 cells are equal" in described(tmp_path / "difference.png")
+    script = [sys.executable, ROOT / "analysis" / "phase_diagram.py", folder, tmp_path / "again"]
+    subprocess.run(script, capture_output=True, check=True)
+    assert "3 undecided" in described(tmp_path / "again" / "phase_diagram.png")
+
+
 def test_the_same_command_gives_the_same_bytes_in_every_format(sweep: Path, tmp_path: Path) -> None:
     for folder in ("one", "two"):
         assert plot(sweep, "--kind", "val_steps", "--out", str(tmp_path / folder)) == 0
@@ -87,6 +126,72 @@ def test_another_rule_axis_or_width_leaves_the_sweeps_own_figure_alone(
         with Image.open(tmp_path / "phase.png") as image:
             assert " ".join(options) in image.info["Command"]
             assert (image.size[0] == 2100) == (options == ["--width", "7"])
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        (["--kind", "efficiency", "--val-accuracy", "0.9", "--train-accuracy", "0.8"],
+         "First crossing: generalised at validation accuracy ≥ 0.9; what comes later than step "
+         "2000 is censored."),
+        (["--kind", "train_steps", "--budget", "800"],
+         "First crossing: fitted at training accuracy ≥ 0.9; what comes later than step 800 is "
+         "censored."),
+        (["--kind", "scaling", "--of", "delay", "--against", X, Y],
+         "First crossing: fitted at training accuracy ≥ 0.9, generalised at validation accuracy "
+         "≥ 0.9; what comes later than step 2000 is censored."),
+        (["--kind", "gap"],
+         "First crossing: fitted at training accuracy ≥ 0.9, generalised at validation accuracy "
+         "≥ 0.9. Grokking: generalised the gap above each map or more after fitting. Memorization: "
+         "fitted, even if it collapsed later, and not generalised within 2000 steps (censored)."),
+    ],
+)  # fmt: skip
+def test_a_figure_says_no_more_of_the_rule_than_it_is_made_by(
+    options: list[str], rule: str, sweep: Path, tmp_path: Path
+) -> None:
+    assert plot(sweep, *options, "--out", str(tmp_path), "--format", "png") == 0
+    with Image.open(tmp_path / f"{options[1]}.png") as image:
+        assert image.info["Rule"] == rule
+
+
+@pytest.mark.parametrize(
+    ("options", "maps"),
+    [
+        (["--gap", "1"], ["gap 1 steps: reference", "gap 2 steps: "]),
+        (["--gap", "0.6", "--gaps", "0.9", "7"],
+         ["gap 60 % of the budget: reference", "gap 90 % of the budget: ", "gap 7 steps: "]),
+    ],
+)  # fmt: skip
+def test_gaps_are_compared_that_have_no_half_or_double(
+    options: list[str], maps: list[str], sweep: Path, tmp_path: Path
+) -> None:
+    asked = ["--kind", "gap", *options]
+    assert plot(sweep, *asked, "--out", str(tmp_path), "--format", "png") == 0
+    with Image.open(tmp_path / "gap.png") as image:
+        told, command = image.info["Description"], image.info["Command"]
+    assert all(each in told for each in maps) and told.count("gap ") == len(maps)
+    assert command.endswith(" ".join(asked))
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [([True, False], "true"), ([8, "auto"], "Auto"), ([8, "auto"], "8.0"), ([None, "a"], "null")],
+)
+def test_a_value_may_be_written_as_in_the_sweeps_file(
+    values: list[object], text: str, tmp_path: Path
+) -> None:
+    key = "optim.clip_norm"
+    folder = stored(config_of(y={"param": key, "values": values}), tmp_path / "little")
+    assert plot(folder, "--at", f"{key}={text}", "--format", "png") == 0
+    assert "3 cells, 6 runs" in described(folder / "phase.png")
+
+
+def test_a_text_that_means_several_values_is_refused_with_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = stored(config_of(y={"param": Y, "values": [1, 1.004, 2]}), tmp_path / "little")
+    assert plot(folder, "--at", f"{Y}=1.002") == 2
+    assert "1.002: several values are meant by it: 1, 1.004" in capsys.readouterr().err
 
 
 def test_a_results_file_alone_is_enough(sweep: Path, tmp_path: Path) -> None:
@@ -118,12 +223,18 @@ def test_a_folder_of_sweeps_makes_a_contact_sheet(
     assert plot(tmp_path) == 0
     said = capsys.readouterr()
     assert [Path(line).name for line in said.out.splitlines()] == [
-        "contact_sheet.png", "contact_sheet.pdf"
+        "contact_sheet.png", "contact_sheet.pdf", "contact_sheet.svg"
     ]  # fmt: skip
     assert "left out" in said.err and "none holds no finished run yet" in said.err
     with Image.open(tmp_path / "contact_sheet.png") as image:
         assert image.info["Sweep"] == "one, three, two"
         assert "3 sweeps" in image.info["Description"]
+    out = tmp_path / "narrow"
+    assert plot(tmp_path, "--width", "one", "--format", "png", "--out", str(out)) == 0
+    (path,) = out.iterdir()
+    with Image.open(path) as image:
+        assert path.name == "contact_sheet.png" and image.size[0] == 1020
+        assert image.info["Command"] == f"phasegrok plot {tmp_path.name} --width 3.4"
     assert plot(tmp_path, "--kind", "entropy") == 2
     assert "holds 4 sweeps" in capsys.readouterr().err
 
@@ -155,9 +266,14 @@ def test_the_list_needs_no_directory(capsys: pytest.CaptureFixture[str]) -> None
         (["--x", "optim.wd"], "optim.wd is not swept here; swept are task.train_fraction, optim"),
         (["--x", Y, "--y", Y], "optim.weight_decay is asked for twice"),
         (["--at", f"{Y}=7"], "7: no such value; it has 0.01, 0.1, 1"),
+        (["--kind", "value", "--column", "val_step"], "short: draw --kind val_steps (in Python"),
+        (["--kind", "gap", "--gap", "0.6"], "no share of the budget: name others, as in --gaps"),
+        (["--gaps", "7"], "--gaps says nothing to --kind phase; it is for gap"),
         (["--at", Y], "expected KEY=VALUE"),
         (["--at", f"{Y}=1", "--at", f"{Y}=10"], "is given 2 times"),
         (["--at", f"{Y}=1", "--at", f"{X}=0.6"], "every swept key is fixed"),
+        (["--kind", "cut", "--at", "optim.lr=1"], "optim.lr is no axis of this figure; there are"),
+        (["--kind", "curves", "--at", "optim.wd=1"], "optim.wd is no axis of this figure; there"),
         (["--kind", "difference"], "needs --against DIR"),
         (["--kind", "difference", "--against", "nowhere"], "nowhere is not a sweep's directory"),
         (["--kind", "scaling", "--against", "optim.wd"], "no column optim.wd"),

@@ -44,10 +44,10 @@ def test_a_cut_holds_one_line_of_the_diagram_with_its_missing_cells(frame: pd.Da
     assert (first["train"], first["train.low"], first["train.high"]) == (20, 10, 30)
     assert np.isnan(first["val"]) and first["val.at_least"] == BUDGET
     assert (first["val.low"], first["val.high"]) == (900, 900)
-    assert (first["censored"], first["train.censored"], first["seeds"]) == (2, 0, 3)
+    assert (first["val.censored"], first["train.censored"], first["seeds"]) == (2, 0, 3)
     assert (second["shown"], second["val"]) == ("tie", 50)
     assert (second["val.low"], second["val.high"]) == (50, 500)
-    assert (third["shown"], third["seeds"], third["censored"]) == ("missing", 0, 0)
+    assert (third["shown"], third["seeds"], third["val.censored"]) == ("missing", 0, 0)
     assert np.isnan(third["p.grokking"]) and np.isnan(third["val"])
     pd.testing.assert_frame_equal(line, cut(frame, axes, X, at={Y: 0.0}))
 
@@ -85,7 +85,7 @@ def test_a_rule_judges_phases_and_steps(frame: pd.DataFrame) -> None:
     line = cut(frame.drop(columns="phase"), axes, "x", {"y": 0.0}, short)
     assert line["p.memorization"].tolist() == pytest.approx([1, 0.5, np.nan], nan_ok=True)
     assert line["val.at_least"].tolist()[0] == 400
-    assert line["censored"].tolist() == [3, 1, 0]
+    assert line["val.censored"].tolist() == [3, 1, 0]
 
 
 def test_what_is_not_on_the_axes_is_refused_with_what_is(frame: pd.DataFrame) -> None:

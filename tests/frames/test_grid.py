@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from phasegrok import load
 from phasegrok.errors import InputError
 from phasegrok.frames import Axis, axes_of, axis_cells, phase_counts, phase_map
+from phasegrok.frames.captions import caption
 from phasegrok.frames.grid import guess_scale, planned_axes, planned_runs
-from phasegrok.frames.words import caption
-from tests.diagram.cases import X, Y, config_of, frame_of, runs
+from tests.diagram.cases import X, Y, config_of, frame_of, runs, stored
 
 # --------------------------------------------------------------------------- where cells lie
 
@@ -204,3 +206,35 @@ def test_of_axes_that_move_together_the_first_is_drawn_and_the_caption_names_bot
     frame = frame_of(config)
     stray = frame.assign(**{"optim.lr": 0.2})
     pd.testing.assert_frame_equal(planned_runs(stray, config), stray.loc[stray[X] == 0.6])
+
+
+@pytest.mark.parametrize("values", [[True, False], [8, "auto", None], [0.5, True, "true-ish"]])
+def test_booleans_and_mixed_lists_come_back_from_a_store_as_they_were_asked(
+    values: list[Any], tmp_path: Path
+) -> None:
+    config = config_of(y={"param": "optim.clip_norm", "values": values})
+    kept = load(stored(config, tmp_path / "little"))
+    planned, axes = planned_runs(kept, config), planned_axes(config["sweep"])
+    assert axes["y"].values == tuple(values) and len(planned) == len(kept) == 6 * len(values)
+    assert planned_runs(planned, config).equals(planned)
+    full = phase_map(planned, axes)
+    assert full["shown"].tolist() == phase_map(frame_of(config), axes)["shown"].tolist()
+    assert "missing" not in set(full["shown"])
+
+
+@pytest.mark.parametrize(
+    ("values", "stated", "scale"),
+    [
+        ([0, 1, 2, 3], None, "linear"),
+        ([0, 1, 2, 3], "log", "log"),
+        ([1, 10, 100], None, "log"),
+        ([1, 10, 100], "linear", "linear"),
+        (["a", "b"], "linear", "category"),
+        ([True, False], "log", "category"),
+    ],
+)
+def test_a_listed_axis_has_the_scale_it_states_or_else_that_of_its_spacing(
+    values: list[Any], stated: str | None, scale: str
+) -> None:
+    spec = {"param": Y, "values": values} | ({"scale": stated} if stated else {})
+    assert Axis.planned(spec).scale == scale

@@ -120,6 +120,38 @@ def test_times_to_fit_and_delays_have_laws_too() -> None:
     assert scaling(later, Y, of="delay")["exponent"].tolist()[0] == pytest.approx(EXPONENT, abs=0.3)
 
 
+def seen_every(steps: int, of: str) -> pd.DataFrame:
+    """The runs of `lawful` as evaluations so far apart see them; delays start within one."""
+    frame = lawful().drop(columns="steps")
+    start = np.zeros(len(frame))
+    if of == "delay":
+        start = np.random.default_rng(1).uniform(0, 300, len(frame))
+    seen = {"train_step": start, "val_step": start + frame["val_step"]}
+    frame = frame.assign(**{name: np.ceil(at / steps) * steps for name, at in seen.items()})
+    return frame.assign(**{"train.eval_every": steps, "steps": frame["val_step"]})
+
+
+@pytest.mark.parametrize("of", ["val", "delay"])
+def test_a_time_is_known_to_the_evaluation_interval_which_flattens_no_law(of: str) -> None:
+    exact = scaling(lawful(), Y).loc[0, "exponent"]
+    frame = seen_every(300, of)
+    runs = scaling_runs(frame, Y, of=of)
+    low, high = runs["low"].to_numpy(), runs["high"].to_numpy()
+    assert len(runs) == len(frame) and low.min() >= 0
+    reach = high - low
+    assert reach.max() == (300 if of == "val" else 600) and reach.min() == 300
+    fit = scaling(frame, Y, of=of)
+    assert fit.loc[0, "exponent"] == pytest.approx(exact, abs=0.1)
+    taken = frame.drop(columns="train.eval_every")
+    if of == "val":
+        assert scaling(taken, Y).loc[0, "exponent"] > exact + 0.2
+    else:
+        with pytest.raises(
+            InputError, match=r"\d+ of 96 runs have a delay time of 0 steps or less"
+        ):
+            scaling(taken, Y, of=of)
+
+
 def test_a_rule_with_a_smaller_budget_cuts_more_runs_off() -> None:
     frame = lawful()
     budget = budget_censoring(0.5)
@@ -147,7 +179,9 @@ def test_runs_that_no_power_law_can_hold_are_left_out_and_counted() -> None:
     frame = runs_of("y train val status", *rows)
     frame.loc[2, "steps"] = 300  # diverged
     runs = scaling_runs(frame, Y)
-    assert list(runs) == [Y, "time", "crossed"]
+    assert list(runs) == [Y, "time", "crossed", "low", "high"]
+    assert runs["low"].tolist() == runs["time"].tolist()
+    assert runs["high"].tolist() == [40, np.inf, np.inf, 40], "exact, where no interval is known"
     assert runs[Y].tolist() == [1, 2, 3, 4] and runs["time"].tolist() == [40, 1000, 1000, 40]
     assert runs["crossed"].tolist() == [True, False, False, True]
     left_out = {"failed": 1, "undecided": 0, "unfitted": 0, "null": 1, "zero": 2, "at once": 1}

@@ -49,8 +49,11 @@ def test_each_cell_has_shares_of_its_seeds_and_intervals_around_them() -> None:
     assert one["low.confusion"] == pytest.approx(stats.beta(1.5, 0.5).ppf(0.025))
     half_known = cells[0.4, 10.0]
     assert (half_known["seeds"], half_known["undecided"]) == (1, 1)
-    for empty, shown in ((cells[0.8, 1.0], "failed"), (cells[0.8, 10.0], "missing")):
-        assert (empty["seeds"], empty["shown"]) == (0, shown)
+    assert np.isnan(half_known["entropy"])
+    unknown = {(0.8, 1.0): "failed", (0.8, 10.0): "missing", (0.4, 10.0): "undecided"}
+    for place, shown in unknown.items():
+        empty = cells[place]
+        assert empty["shown"] == shown
         names = [f"{side}.{name}" for side in ("p", "low", "high") for name in PHASES]
         assert np.isnan([empty[name] for name in names]).all()
 

@@ -81,7 +81,7 @@ def test_half_the_gap_and_twice_the_gap_are_in_its_own_unit(
 
 
 def test_gaps_without_a_half_or_a_double_must_be_given() -> None:
-    with pytest.raises(InputError, match="give gaps"):
+    with pytest.raises(InputError, match="name others"):
         gap_rules(Rule(gap=0))
     with pytest.raises(InputError, match=r"twice the gap 0\.6"):
         gap_rules(Rule(gap=0.6))

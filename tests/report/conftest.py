@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -45,11 +46,12 @@ def opened(browser: Any) -> Open:
     """`with opened(address, color_scheme="dark") as page`: ready, or the test fails.
 
     It fails too if the page asked anything of anyone (its own server excepted), or if the
-    console said anything worse than a log.
+    console said anything worse than a log that does not match `expected`.
     """
 
     @contextmanager
     def open_page(address: str, **options: Any) -> Iterator[Any]:
+        expected = re.compile(options.pop("expected", "(?!)"))
         context = browser.new_context(viewport=options.pop("viewport", SCREEN), **options)
         page, faults = context.new_page(), []
         page.set_default_timeout(180_000)
@@ -68,7 +70,7 @@ def opened(browser: Any) -> Open:
         page.route("**/*", asked)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda said: said.type in ("error", "warning")
-                and faults.append(said.text))  # fmt: skip
+                and not expected.search(said.text) and faults.append(said.text))  # fmt: skip
         page.goto(address)
         page.wait_for_selector("body[data-ready]")
         yield page

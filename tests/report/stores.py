@@ -37,8 +37,7 @@ def invented(path: Path, *overrides: str, runs: slice = slice(None), curves: boo
     store = Store(path)
     path.mkdir(parents=True)
     store.write_config(config)
-    planned = cells.runs(config)
-    write_part(store, "part-0", planned[runs], curves)
+    write_part(store, "part-0", cells.runs(config)[runs], curves)
     return store
 
 
@@ -47,17 +46,23 @@ def write_part(store: Store, name: str, runs: Sequence[Run], curves: bool = True
     store.write_part(name, [row for row in rows if row is not None], store.config())
 
 
+def planned(run: Run, **outcome: Any) -> dict[str, Any]:
+    """A row of results of this outcome; what is not given is null."""
+    return {"run_id": run.run_id, "sweep": "invented", "seed": run.seed, "host": "n1",
+            **{key: value for key, value in cells.leaves(run.config) if value is not None},
+            "phase.train_accuracy": 0.9, "phase.val_accuracy": 0.9, "phase.gap": 0.05,
+            "config": json.dumps(run.config), "budget": BUDGET, "device": "cpu",
+            "phasegrok": "0.1.0", "torch": "2.13.0", "commit": "0123456789ab",
+            **outcome}  # fmt: skip
+
+
 def _row(run: Run, curves: bool) -> dict[str, Any] | None:
     """What became of a run, invented from its id: the same for ever."""
     draws = np.random.default_rng(int(run.run_id[:8], 16))
     kind = draws.integers(12)
     if kind == 0:
         return None  # not there yet
-    told = {"run_id": run.run_id, "sweep": "invented", "seed": run.seed, "host": "n1",
-            **{key: value for key, value in cells.leaves(run.config) if value is not None},
-            "phase.train_accuracy": 0.9, "phase.val_accuracy": 0.9, "phase.gap": 0.05,
-            "config": json.dumps(run.config), "budget": BUDGET, "device": "cpu",
-            "phasegrok": "0.1.0", "torch": "2.13.0", "commit": "0123456789ab"}  # fmt: skip
+    told = planned(run)
     if kind == 1:
         return told | {"status": "failed", "stop_reason": "RuntimeError"}
     return told | _outcome(run, draws, int(kind), curves)

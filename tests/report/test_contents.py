@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from phasegrok.report import write
+from phasegrok.report import payload, write
 from phasegrok.store import Store
 from tests.report.conftest import Open
 from tests.report.stores import invented
-from tests.report.test_page import cell_box
+from tests.report.test_page import cell_box, curves, first_full_cell
 
 
 def test_names_from_configs_are_shown_and_not_run(opened: Open, tmp_path: Path) -> None:
@@ -75,6 +75,9 @@ def test_settings_and_provenance_are_told(small: Path, opened: Open) -> None:
     with opened(small.as_uri()) as page:
         settings = page.locator("#settings").text_content()
         assert "optim.lr" in settings and "launch" not in settings
+        swept = {key: text for key, text in payload(Store(small.parent))["settings"]
+                 if key in ("task.train_fraction", "optim.weight_decay")}  # fmt: skip
+        assert swept == {"task.train_fraction": "axis x", "optim.weight_decay": "axis y"}
         provenance = page.locator("#provenance").text_content()
         assert all(text in provenance for text in ("0123456789ab", "2.13.0", "n1", "cpu"))
         assert "planned runs have ended; the others are missing" in page.locator(
@@ -84,12 +87,39 @@ def test_settings_and_provenance_are_told(small: Path, opened: Open) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_stands_out_from_its_ground(scheme: str, small: Path, opened: Open) -> None:
     with opened(small.as_uri(), color_scheme=scheme) as page:
+        page.mouse.click(**cell_box(page, *first_full_cell(small)[:2]))
+        worn = page.evaluate("""() => { const own = (element) => Array.from(element.childNodes)
+                .some((node) => node.nodeType === Node.TEXT_NODE && node.textContent.trim());
+            const hex = (css) => '#' + css.match(/\\d+/g).slice(0, 3)
+                .map((part) => Number(part).toString(16).padStart(2, '0')).join('');
+            return Array.from(document.querySelectorAll('body *')).filter(own)
+                .filter((one) => one.checkVisibility() && !one.closest('#curves'))
+                .map((one) => hex(getComputedStyle(one).color)); }""")
         colors = page.evaluate("""() => { const css = getComputedStyle(document.documentElement);
             return ['page', 'panel', 'text', 'soft', 'accent'].map(
                 (name) => css.getPropertyValue(`--${name}`).trim()); }""")
-    grounds, inks = colors[:2], colors[2:]
+    grounds, inks = colors[:2], {*colors[2:], *worn}
     assert all(contrast(ink, ground) >= 4.5 for ink in inks for ground in grounds)
     assert (luminance(grounds[0]) < 0.1) == (scheme == "dark")
+
+
+def test_each_row_of_a_seed_has_the_dash_of_its_curves(small: Path, opened: Open) -> None:
+    i, j, rows = first_full_cell(small)
+    with opened(small.as_uri()) as page:
+        page.mouse.click(**cell_box(page, i, j))
+        assert curves(page)
+        drawn = page.evaluate("""() => document.querySelector('#curves').data
+            .filter(({ mode }) => mode === 'lines').map(({ name, line }) => [name, line.dash])""")
+        levels = page.evaluate("""() => document.querySelector('#curves').layout.shapes
+            .map(({ line }) => line.dash)""")
+        told = page.locator("#cell tbody tr").evaluate_all("""(rows) => rows.map((row) => [
+            row.cells[0].innerText.trim(),
+            row.querySelector('line').getAttribute('stroke-dasharray')])""")
+    assert [seed for seed, _ in told] == [str(seed) for seed in sorted(rows["seed"])]
+    dashes = {f"{word}, seed {seed}": dash.replace("none", "solid")
+              for seed, dash in told for word in ("training", "validation")}  # fmt: skip
+    assert dict(drawn) == dashes
+    assert len({*dashes.values(), *levels}) == 4
 
 
 def contrast(one: str, other: str) -> float:

@@ -110,10 +110,11 @@ def test_all_of_it_can_be_reached_by_keyboard(small: Path, opened: Open) -> None
             page.keyboard.press(key)
         assert page.evaluate("phasegrok.page.focus") == [3, 2]  # the edge is the edge
         page.keyboard.press("Enter")
-        until(page, "location.hash.includes('cell=3.2')")
+        link = "task.train_fraction=0.9&optim.weight_decay=30"
+        until(page, "link => location.hash === `#${link}`", link)
         assert curves(page)
         page.keyboard.press("Escape")
-        until(page, "!location.hash.includes('cell')")
+        until(page, "!location.hash")
 
 
 def test_any_two_axes_can_be_shown_and_the_others_fixed(large: Path, opened: Open) -> None:
@@ -162,7 +163,7 @@ def test_the_link_restores_the_view(large: Path, opened: Open) -> None:
         page.select_option("#gap-unit", "steps")
         page.mouse.click(**cell_box(page, 1, 1))
         state = page.evaluate("phasegrok.page.state")
-        until(page, "location.hash.includes('cell')")
+        until(page, "location.hash.includes('optim.weight_decay')")
         link = page.url
     assert state["rule"]["val"] != 0.9 and state["picked"] is not None
     with opened(link) as page:
@@ -174,8 +175,35 @@ def test_the_link_restores_the_view(large: Path, opened: Open) -> None:
         assert page.evaluate("phasegrok.page.state.rule.val") == 0.9
 
 
+def test_a_link_to_a_cell_leads_there_after_the_axis_was_refined(
+    small: Path, opened: Open, tmp_path: Path
+) -> None:
+    with opened(small.as_uri()) as page:
+        page.mouse.click(**cell_box(page, 2, 1))
+        heading = page.locator("#cell h2").inner_text()
+        until(page, "location.hash.includes('optim.weight_decay')")
+        hash_ = page.evaluate("location.hash")
+    finer = write(invented(tmp_path / "store", "sweep.x.num=7"))
+    with opened(finer.as_uri() + hash_) as page:
+        assert page.locator("#cell h2").inner_text() == heading
+
+
+def test_a_link_tells_values_apart_that_agree_to_six_digits(opened: Open, tmp_path: Path) -> None:
+    near = "+sweep.row={param: optim.lr, values: [0.0010000001, 0.0010000002]}"
+    report = write(invented(tmp_path / "store", near))
+    with opened(report.as_uri()) as page:
+        page.select_option("#fixed-row", index=1)
+        page.mouse.click(**cell_box(page, 0, 0))
+        state = page.evaluate("phasegrok.page.state")
+        until(page, "location.hash.includes('optim.lr')")
+        link = page.url
+    assert state["places"][2] == 1
+    with opened(link) as page:
+        assert page.evaluate("phasegrok.page.state") == state
+
+
 @pytest.mark.parametrize(
-    "hash_", ["map=none&x=none&train=7&gap=x&cell=9.9.9.9", "%E0%A4%A", "cell"]
+    "hash_", ["map=none&x=none&train=7&gap=x&optim.weight_decay=0.3", "%E0%A4%A", "model.width"]
 )
 def test_a_link_that_says_nonsense_shows_the_first_view(
     hash_: str, large: Path, opened: Open
@@ -223,3 +251,19 @@ def test_a_phone_shows_everything_without_scrolling_sideways(
         for one in ("#map", "#curves", "#rule-gap", "#fixed-col"):
             box = page.locator(one).bounding_box()
             assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"]
+
+
+def test_an_axis_is_broken_where_zero_is_set_off(large: Path, opened: Open) -> None:
+    """Ink on the axis between the cells for zero and the rest, and nowhere else between cells."""
+    inked = """([side, at]) => {
+        const { frame, up, across } = phasegrok.page.plan;
+        const { to, from } = side === 'x' ? across : up;
+        const [low, high] = [to[at], from[at + 1]].sort((a, b) => a - b);
+        const box = side === 'x' ? [low - 3, frame.top + frame.height + 1, high - low + 6, 3]
+            : [frame.left - 4, low - 3, 3, high - low + 6];
+        const context = document.querySelector('#map canvas').getContext('2d');
+        return context.getImageData(...box.map(Math.round)).data.some((byte) => byte > 0); }"""
+    with opened(large.as_uri(), expected="willReadFrequently") as page:
+        assert [page.evaluate(inked, ["y", j]) for j in range(3)] == [True, False, False]
+        page.select_option("#axis-x", label="weight decay")
+        assert [page.evaluate(inked, ["x", i]) for i in range(3)] == [True, False, False]

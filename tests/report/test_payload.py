@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +101,18 @@ def test_the_examples_of_a_run_are_those_of_its_task() -> None:
     train = tasks.train_size(task)
     assert totals(configs)[0].tolist() == [train, 23 * 23 - train]
     assert totals(configs)[2].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "axis", ["model.bias, values: [true, false]", "model.init_scale, values: [2, 4]"]
+)
+def test_every_run_has_its_place_on_an_axis_of_any_values(axis: str, tmp_path: Path) -> None:
+    store = invented(tmp_path / "store", "model=mlp", f"+sweep.row={{param: {axis}}}")
+    told = payload(store)
+    at = told["arrays"]["at.row"]
+    block = zlib.decompress(base64.b64decode(told["block"]))
+    places = np.frombuffer(block, at["type"].lower(), at["length"], at["offset"])
+    assert told["runs"] == len(places) == len(store.rows()) and set(places) == {0, 1}
 
 
 # ------------------------------------------------------------------------------------- bad input

@@ -11,7 +11,7 @@ import pytest
 
 import phasegrok
 from phasegrok import Rule, classify
-from phasegrok.frames.grid import phase_map, planned_axes
+from phasegrok.frames.grid import phase_counts, phase_map, planned_axes
 from phasegrok.frames.observable import value_map
 from phasegrok.frames.probability import phase_probability
 from phasegrok.frames.steps import steps_map
@@ -97,9 +97,12 @@ def test_sliders_reclassify_every_cell(rule: Rule, large: Path, opened: Open) ->
         slid(page, "budget", rule.budget)
         shown = page.evaluate("phasegrok.look('phase')")
         assert [cell["shown"] for cell in shown] == full["shown"].tolist()
-        counts = full["shown"].value_counts()
-        for name in counts.index:
-            assert f"{name} {counts[name]}" in page.locator("#legend").inner_text()
+        legend = page.locator("#legend .key").all_inner_texts()
+    here = phase_counts(full.loc[(full["row.at"] == 0) & (full["col.at"] == 0)])
+    everywhere = full["shown"].value_counts()
+    expected = [f"{name} {count} here, {everywhere.get(name, 0)} in all"
+                for name, count in here.items()]  # fmt: skip
+    assert legend == expected
 
 
 @pytest.mark.parametrize("rule", [RULES[0], RULES[9], RULES[10]])

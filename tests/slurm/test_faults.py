@@ -66,6 +66,7 @@ class Struck:
         now = self.newest
         self.rate = now.run_steps / (time.time() - now.age - now.began)
         self.runs_in_flight = self.sweep.in_flight()
+        self.unsaved_s = time.time() - self.checkpoint.stat().st_mtime
         assert self.runs_in_flight >= 50
         assert 0 < now.runs < now.of == RUNS and self.checkpoint.exists()
         return now
@@ -106,8 +107,10 @@ class Struck:
         again, needed = self.sweep.trained_again()
         status = self.status()
         print(f"\n{fault}: {self.runs_in_flight} runs in flight, {len(lost)} lost, "
-              f"{max(again, 0)} of {needed} run-steps trained again (between two checkpoints: "
-              f"{self.rate * CHECKPOINT_S:.0f})\n{status}")  # fmt: skip
+              f"{max(again, 0)} of {needed} run-steps trained again (the fault came "
+              f"{self.unsaved_s:.1f} s after a checkpoint, of one every {CHECKPOINT_S:g} s; at the "
+              f"mean speed since its start {self.rate * CHECKPOINT_S:.0f} run-steps lie between "
+              f"two)\n{status}")  # fmt: skip
         assert not lost
         # Twice, since the machine's speed varies.
         assert again <= 2 * self.rate * CHECKPOINT_S + STEPS_BETWEEN_EVALUATIONS

@@ -9,24 +9,35 @@ function set(changes, anew = false) {
   const closes = changes.picked === null && page.state.picked !== null;
   Object.assign(page.state, changes);
   const unit = changes.rule && changes.rule.share !== rule.share;
-  if ("x" in changes || unit || anew) controls();
+  if ("x" in changes) {
+    hideCursor(); // what it is at is another cell now
+    views();
+  }
+  if (unit || anew) rules();
   render();
   if (closes || (changes.rule && page.state.picked !== null)) showPicked();
 }
 
-function controls() {
+/** Put other content into an element; what had the focus has it again. */
+function replaced(id, ...content) {
   const focused = document.activeElement?.id;
-  const legendOf = (words) => make("legend", { text: words });
-  byId("views").replaceChildren(legendOf("Map"), ...viewControls(page.data, page.state, page.maps, set));
+  byId(id).replaceChildren(...content);
+  if (focused) byId(focused)?.focus();
+}
+
+function views() {
   const link = make("button", { type: "button", id: "copy", text: "Copy link to this view" });
   link.addEventListener("click", async () => {
     saveLink();
     const copied = navigator.clipboard?.writeText(location.href) ?? Promise.reject();
     link.textContent = await copied.then(() => "Copied", () => "Copy it from the address bar");
   });
-  byId("views").append(link);
-  byId("rules").replaceChildren(legendOf("Rule"), ...ruleControls(page.data, page.state, set));
-  if (focused) byId(focused)?.focus();
+  replaced("views", make("legend", { text: "Map" }),
+    ...viewControls(page.data, page.state, page.maps, set), link);
+}
+
+function rules() {
+  replaced("rules", make("legend", { text: "Rule" }), ...ruleControls(page.data, page.state, set));
 }
 
 /** What does not depend on any choice. */
@@ -37,52 +48,85 @@ function facts() {
   byId("standing").textContent = waiting > 0
     ? `${numberText(data.runs)} of ${numberText(data.planned)} planned runs have ended; the others are missing.`
     : `All ${numberText(data.planned)} planned runs have ended.`;
-  byId("caption").textContent = data.caption;
+  if (page.lost) byId("standing").append(` phasegrok watch ${page.lost}; this is the last it told.`);
   byId("failures").replaceChildren(failureTable(data));
   byId("failed").querySelector("summary").textContent = `Failed runs (${data.failed})`;
   byId("settings").replaceChildren(table(["setting", "value"], data.settings));
   byId("provenance").replaceChildren(table([], data.provenance));
-  byId("downloads").replaceChildren(downloadLinks(data));
+  replaced("downloads", downloadLinks(data));
 }
 
-/** Show a payload, with the view that a link says. */
-async function show(payload, hash) {
-  page.data = await unpacked(payload);
-  page.maps = mapsOf(page.data, () => page);
-  page.state = stateOf(page.data, hash, page.maps);
+/** Take data that are ready. */
+function take(data) {
+  page.data = data;
+  page.maps = mapsOf(data, () => page);
   page.judged = "";
   facts();
-  controls();
-  render();
 }
 
-/** Ask the server for a later state every few seconds, and show it in the view there is. */
-async function follow() {
-  const asked = async (path) => (await fetch(path, { cache: "no-store" })).json();
-  let seconds = 2;
+/** Show the view that a link says. */
+function see(hash) {
+  page.state = stateOf(page.data, hash, page.maps);
+  hideCursor();
+  views();
+  rules();
+  render();
+  showPicked();
+}
+
+/** Show a later state of the sweep in the view there is: nothing moves under the reader. */
+function update(data) {
+  const { data: before, state } = page;
+  const same = (name) => JSON.stringify(data[name]) === JSON.stringify(before[name]);
+  const [hash, runs] = [hashOf(before, state), pickedText(before, state)];
+  take(data);
+  Object.assign(state, stateOf(data, hash, page.maps));
+  if (!same("axes")) hideCursor();
+  if (!same("axes") || !same("observables")) views();
+  if (!same("rule")) rules();
+  render();
+  if (!same("axes") || runs !== pickedText(data, state)) showPicked();
+}
+
+/** All that tells whether the panel of the chosen cell is of these data. */
+function pickedText(data, { picked }) {
+  const { status, steps } = data.columns;
+  const runs = picked === null ? [] : Array.from(runsOf(data, picked));
+  return runs.map((run) => `${idOf(data, run)} ${status[run]} ${steps[run]}`).sort().join();
+}
+
+/** What the server says at a path; null if it does not answer, which the page then says. */
+async function asked(path) {
   try {
-    const { version } = await asked("version");
-    if (version !== page.data.version) {
-      const before = page.state.picked === null ? 0 : runsOf(page.data, page.state.picked).length;
-      await show(await asked("data"), hashOf(page.data, page.state));
-      const after = page.state.picked === null ? 0 : runsOf(page.data, page.state.picked).length;
-      if (before !== after) showPicked();
-    }
-    if (page.lost) facts();
-    page.lost = false;
+    const answer = await fetch(path, { cache: "no-store" });
+    const said = answer.ok ? await answer.json() : `cannot read the sweep: ${await answer.text()}`;
+    page.lost = answer.ok ? "" : said;
+    return answer.ok ? said : null;
   } catch {
-    seconds = 10;
-    if (!page.lost) byId("standing").append(" phasegrok watch does not answer: this is the last it told.");
-    page.lost = true;
+    page.lost = "does not answer";
+    return null;
   }
-  setTimeout(follow, 1000 * seconds);
+}
+
+/** Ask the server for a later state every few seconds, and show it. */
+async function follow() {
+  const before = page.lost;
+  try {
+    const state = await asked("version");
+    const payload = state && state.version !== page.data.version ? await asked("data") : null;
+    if (payload) update(await unpacked(payload));
+    else if (page.lost !== before) facts();
+  } catch (error) {
+    console.error(error); // ours: the next state may be shown all the same
+  }
+  setTimeout(follow, page.lost ? 10_000 : 2000);
 }
 
 async function start() {
   const payload = JSON.parse(byId("payload").textContent);
-  await show(payload, location.hash.slice(1));
+  take(await unpacked(payload));
+  see(location.hash.slice(1));
   listen();
-  showPicked();
   if (payload.live) setTimeout(follow, 2000);
   // What a script may ask of the page: the phase of every run under any rule, and what cells show.
   window.phasegrok = {

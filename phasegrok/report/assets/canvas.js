@@ -132,6 +132,23 @@ function drawMap(canvas, plan, colors, ink, paint) {
   drawAxes(context, plan, ink);
 }
 
+/** Two strokes across an axis where zero is set off from the rest of it. */
+function drawBreaks(context, plan) {
+  const { left, top, height } = plan.frame;
+  const stroke = (x, y, right, up) => line(context, x - right, y + up, x + right, y - up);
+  if (plan.x.broken) {
+    for (const x of breakOf(plan.across)) stroke(x, top + height, 2, 6);
+  }
+  if (plan.y?.broken) {
+    for (const y of breakOf(plan.up)) stroke(left, y, 6, 2);
+  }
+}
+
+/** Where the first cell of a broken axis ends and the next begins, in pixels. */
+function breakOf({ from, to }) {
+  return [to[0], from[1]];
+}
+
 function drawLines(context, plan, color, columns, rows) {
   context.strokeStyle = color;
   context.lineWidth = 0.6;
@@ -149,6 +166,7 @@ function drawAxes(context, plan, ink) {
   const font = getComputedStyle(document.body).fontFamily;
   context.fillStyle = context.strokeStyle = ink;
   context.lineWidth = 1;
+  drawBreaks(context, plan);
   context.font = `${TICK}px ${font}`;
   context.textAlign = "center";
   context.textBaseline = "top";

@@ -43,7 +43,7 @@ function threshold(name, words, stops, value, share, changed) {
     (Math.abs(stop - number) < Math.abs(stops[best] - number) ? i : best), 0);
   const id = `rule-${name}`;
   const range = make("input", { type: "range", id, min: 0, max: stops.length - 1, step: 1 });
-  const box = make("input", { type: "text", inputmode: "decimal", "aria-label": `${words}, exactly` });
+  const box = make("input", { type: "text", id: `${id}-exact`, inputmode: "decimal", "aria-label": `${words}, exactly` });
   const show = (number) => {
     range.value = nearest(number);
     range.setAttribute("aria-valuetext", String(number));
@@ -138,16 +138,21 @@ function initial(data) {
   };
 }
 
-/** What of the state is not as at first, as the part of a link after #. */
+/**
+ * What of the state is not as at first, as the part of a link after #. Axes and their values are
+ * named, so that the link means the same when the sweep has grown; a chosen cell has one on each.
+ */
 function hashOf(data, state) {
   const [first, parts] = [initial(data), new URLSearchParams()];
   if (state.map !== first.map) parts.set("map", state.map);
   for (const side of ["x", "y"]) {
     if (state[side] !== first[side]) parts.set(side, data.axes[state[side]].key);
   }
+  const picked = state.picked === null ? null : placesOf(data, state.picked);
   data.axes.forEach((axis, i) => {
     const fixed = i !== state.x && i !== state.y;
-    if (fixed && state.places[i]) parts.set(axis.key, axis.values[state.places[i]]);
+    if (picked) parts.set(axis.key, axis.keys[picked[i]]);
+    else if (fixed && state.places[i]) parts.set(axis.key, axis.keys[state.places[i]]);
   });
   for (const name of ["train", "val", "budget"]) {
     if (state.rule[name] !== first.rule[name]) parts.set(name, state.rule[name]);
@@ -156,7 +161,6 @@ function hashOf(data, state) {
     parts.set("gap", state.rule.gap);
     parts.set("unit", state.rule.share ? "share" : "steps");
   }
-  if (state.picked !== null) parts.set("cell", placesOf(data, state.picked).join("."));
   return parts.toString();
 }
 
@@ -168,8 +172,10 @@ function stateOf(data, hash, maps) {
     const axis = data.axes.findIndex((one) => one.key === parts.get(side));
     if (axis >= 0 && state.y >= 0) Object.assign(state, exchanged(state, side, axis));
   }
-  data.axes.forEach((axis, i) => {
-    state.places[i] = Math.max(axis.values.indexOf(parts.get(axis.key)), 0);
+  const places = data.axes.map((axis) => axis.keys.indexOf(parts.get(axis.key)));
+  if (!places.includes(-1)) state.picked = cellAt(data, places);
+  data.axes.forEach((_, i) => {
+    if (i !== state.x && i !== state.y) state.places[i] = Math.max(places[i], 0);
   });
   const share = parts.has("unit") ? parts.get("unit") === "share" : state.rule.share;
   for (const name of ["train", "val", "budget", "gap"]) {
@@ -178,9 +184,5 @@ function stateOf(data, hash, maps) {
     if (name === "gap") Object.assign(state.rule, { gap: String(value), share });
     else state.rule[name] = value;
   }
-  const places = (parts.get("cell") || "").split(".").map(Number);
-  const inside = places.length === data.axes.length &&
-    data.axes.every((axis, i) => Number.isInteger(places[i]) && axis.values[places[i]] !== undefined);
-  if (parts.has("cell") && inside) state.picked = cellAt(data, places);
   return state;
 }

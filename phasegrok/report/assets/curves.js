@@ -1,6 +1,10 @@
 // The training curves of a cell's seeds, drawn by Plotly, which is unpacked when first needed.
 
-const DASHES = ["solid", "dot", "dash", "dashdot", "longdash", "longdashdot"];
+// Of each seed, in pixels; the thresholds have one that no seed has.
+const DASHES = ["", "8px,4px", "2px,3px", "10px,3px,2px,3px", "18px,5px", "18px,3px,2px,3px,2px,3px"];
+const THRESHOLD = "1px,7px";
+
+const dashOf = (k) => DASHES[k % DASHES.length];
 
 let plotly = null;
 
@@ -47,7 +51,7 @@ async function drawCurves(element, data, runs, rule) {
       const color = data.colors[side];
       traces.push({
         x: steps.map(at), y: shares, name, mode: "lines", line: { color, width: 1.6,
-          dash: DASHES[k % DASHES.length] },
+          dash: dashOf(k) || "solid" },
         text: steps.map((step, i) => `step ${step}: ${counts[i]} of ${total}`),
         hovertemplate: `${name}<br>%{text}<extra></extra>`,
       });
@@ -74,7 +78,7 @@ function curveLayout(colors, rule, zero, first, last) {
   const powers = [];
   for (let power = Math.ceil(Math.log10(first)); power <= Math.log10(last); power++) powers.push(10 ** power);
   const level = (y, color) => ({
-    type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, line: { color, width: 1, dash: "dot" },
+    type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, line: { color, width: 1.6, dash: THRESHOLD },
   });
   const axis = { gridcolor: grid, linecolor: grid, zeroline: false, fixedrange: true };
   return {
@@ -92,7 +96,7 @@ function curveLayout(colors, rule, zero, first, last) {
       level(rule.train, colors.train),
       level(rule.val, colors.val),
       { type: "line", yref: "paper", y0: 0, y1: 1, x0: rule.budget, x1: rule.budget,
-        line: { color: ink, width: 1, dash: "dash" }, visible: Boolean(rule.budget) && rule.budget <= last },
+        line: { color: ink, width: 1.6, dash: THRESHOLD }, visible: Boolean(rule.budget) && rule.budget <= last },
     ],
   };
 }

@@ -5,6 +5,7 @@ function render() {
   drawDiagram();
   byId("legend").replaceChildren(...legend());
   byId("counts").replaceChildren(countsTable(page));
+  byId("caption").replaceChildren(...captionOf(page));
   clearTimeout(page.saving); // a dragged slider draws more often than browsers let links change
   page.saving = setTimeout(saveLink, 150);
 }
@@ -25,7 +26,7 @@ function drawDiagram() {
   const names = [page.plan.x, page.plan.y].filter(Boolean).map((axis) => axis.label);
   byId("map").setAttribute("aria-label", `${page.map.label} over ${names.join(" and ")}`);
   outline("picked", state.picked === null ? null : placesOn(state.picked));
-  hideCursor();
+  if (!byId("cursor").hidden) point(page.focus); // what it says may be different now
 }
 
 /** How to paint a cell: [fill, bands, cross]. */
@@ -49,13 +50,36 @@ const WORDS = {
 
 function legend() {
   if (page.map.id !== "phase") return scaleLegend();
-  const { data, summary } = page;
-  const counts = new Map(summary.shown.map((name) => [name, 0]));
-  for (const code of summary.codes) {
-    counts.set(summary.shown[code], counts.get(summary.shown[code]) + 1);
-  }
-  return [...counts].filter(([, count]) => count > 0)
-    .map(([name, count]) => key(name, `${name} ${numberText(count)}`, data.phases.slice(0, 2)));
+  const { shown, codes } = page.summary;
+  const cells = cellsOn();
+  const nameOf = (cell) => shown[codes[cell]];
+  const [here, all] = [tally(cells, nameOf), tally([...codes.keys()], nameOf)];
+  const { sharing, commonest } = ties(cells.filter((cell) => nameOf(cell) === "tie"));
+  return shown.filter((name) => here.has(name) || sharing.has(name))
+    .map((name) => key(name, `${name} ${countText(here.get(name), all.get(name))}`, commonest));
+}
+
+/** How often something is said of these. */
+function tally(those, said) {
+  const counts = new Map();
+  for (const name of those.map(said)) counts.set(name, (counts.get(name) || 0) + 1);
+  return counts;
+}
+
+/** How many cells of the slice, and where there are other slices, of all of them. */
+function countText(here = 0, all = 0) {
+  return page.data.axes.length > 2 ? `${numberText(here)} here, ${numberText(all)} in all` : numberText(here);
+}
+
+/** The phases that share these tied cells, and those of the commonest tie, which stands for all. */
+function ties(cells) {
+  const tied = cells.map((cell) => leadersOf(page.data, page.summary, cell));
+  const times = tally(tied, String);
+  const most = Math.max(...times.values());
+  return {
+    sharing: new Set(tied.flat()),
+    commonest: tied.find((leaders) => times.get(String(leaders)) === most) || [],
+  };
 }
 
 /** A swatch with its words. */
@@ -82,7 +106,9 @@ function scaleLegend() {
     ? make("span", { class: "key" }, numberText(range.low), bar, numberText(range.high),
       range.log ? " (log)" : "")
     : make("span", { text: "no cell has a value" });
-  const others = [...range.others].map(([name, count]) =>
-    key(name, `${WORDS[name] || name} (${numberText(count)})`, []));
+  const sliced = data.axes.length > 2;
+  const here = sliced ? tally(cellsOn(), (cell) => map.look(cell).shown) : range.others;
+  const others = [...range.others].filter(([name]) => here.has(name)).map(([name, count]) =>
+    key(name, `${WORDS[name] || name} (${countText(here.get(name), count)})`, []));
   return [make("b", { text: map.label }), scale, ...others];
 }

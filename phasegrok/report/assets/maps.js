@@ -1,26 +1,32 @@
 // The maps that can be shown: what each makes of a cell, and in which colour.
 //
-// A map's `look(cell)` gives {shown, value}: `shown` is "value", or why there is none.
+// A map's `look(cell)` gives {shown, value}: `shown` is "value", or why there is none. Its `shows`
+// is what the caption says of it.
 
 /** All maps of a sweep by id, in the order of the menu. `get()` gives {data, rule, summary}. */
 function mapsOf(data, get) {
   const maps = [{ id: "phase", label: "phase", look: (cell) => phaseLook(get(), cell) }];
   data.phases.forEach((phase, i) => maps.push({
     id: `p.${phase}`, label: `probability of ${phase}`, low: 0, high: 1, ramp: "shares",
+    shows: `cells show the share of seeds in ${phase}, of those with a phase`,
     look: (cell) => shareLook(get(), cell, (counts) => counts.of[i] / counts.known),
   }));
   maps.push({
     id: "entropy", label: "disagreement of seeds (entropy, bits)", low: 0, ramp: "shares",
+    shows: "cells show the entropy of the phases of their seeds in bits, 0 where all agree",
     look: (cell) => shareLook(get(), cell, (counts) => entropy(counts.of, counts.known)),
   });
   const waits = [["train", "steps to fit"], ["val", "steps to generalise"],
     ["delay", "delay from fitting to generalising (steps)"]];
   for (const [of, label] of waits) {
-    maps.push({ id: of, label, log: true, look: (cell) => stepsLook(get(), cell, of) });
+    maps.push({
+      id: of, label, log: true, shows: `cells show the ${label}: Kaplan–Meier median over seeds`,
+      look: (cell) => stepsLook(get(), cell, of),
+    });
   }
   for (const [name, label] of data.observables) {
     maps.push({
-      id: name, label: `${label}, median of seeds`,
+      id: name, label: `${label}, median of seeds`, shows: `cells show ${label}: median over seeds`,
       look: (cell) => valueLook(get(), cell, name),
     });
   }

@@ -13,10 +13,18 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** A short line as the curves have it, in the colour of the text if in no other. */
+function lineMark(dash, color = "currentColor") {
+  const mark = byId("line").content.firstElementChild.cloneNode(true);
+  mark.firstElementChild.setAttribute("stroke", color);
+  mark.firstElementChild.setAttribute("stroke-dasharray", dash || "none");
+  return mark;
+}
+
 function table(heads, rows, numbers = []) {
   const kind = (i) => ({ class: numbers.includes(i) ? "number" : null });
   const head = make("tr", {}, ...heads.map((text, i) => make("th", { ...kind(i), scope: "col", text })));
-  const body = rows.map((row) => make("tr", {}, ...row.map((text, i) => make("td", { ...kind(i), text }))));
+  const body = rows.map((row) => make("tr", {}, ...row.map((content, i) => make("td", kind(i), content))));
   return make("div", { class: "wide" },
     make("table", {}, ...(heads.length ? [make("thead", {}, head)] : []), make("tbody", {}, ...body)));
 }
@@ -29,9 +37,9 @@ function cellText(data, cell) {
 
 /** One line on how long the seeds of a cell took: the median, or what is known of it. */
 function waitText(data, cell, rule, of, words) {
-  const { median, atLeast, runs, censored } = timesOf(data, cell, rule, of);
+  const { shown, median, atLeast, runs, censored } = timesOf(data, cell, rule, of);
   if (!runs) return null;
-  const time = Number.isNaN(median) ? `more than ${numberText(atLeast)}` : numberText(median);
+  const time = shown === "value" ? numberText(median) : `at least ${numberText(atLeast)}`;
   const rest = censored ? ` (${censored} of ${runs} censored)` : "";
   return `${words}: ${time}${rest}`;
 }
@@ -51,7 +59,8 @@ function cellLines({ data, rule, summary, map }, cell) {
   const shares = data.phases
     .map((phase, i) => [phase, counts.of[i]])
     .filter(([, count]) => count > 0)
-    .map(([phase, count]) => `${phase} ${count} of ${counts.known} ${percent(data, count, counts.known)}`);
+    .map(([phase, count]) => `${phase} ${count} of ${counts.known} ${percent(data, count, counts.known)}` +
+      (phase === "memorization" ? `, censored at ${numberText(rule.budget)} steps` : ""));
   const none = runsOf(data, cell).length ? "no seed has a phase" : "no run here yet";
   lines.push(...(shares.length ? shares : [none]));
   if (counts.undecided) lines.push(`${counts.undecided} undecided: the stored data cannot answer this rule`);
@@ -71,20 +80,20 @@ function cellPanel(element, shown, cell) {
   const runs = Array.from(runsOf(data, cell)).sort((a, b) => data.column("seed")[a] - data.column("seed")[b]);
   const stepText = (step) => (step >= 0 ? numberText(step) : step === NEVER ? "never" : "unknown");
   const ends = ["decided", "budget ended", "diverged", "failed"];
+  const curves = runs.filter((run) => data.curveStart[run + 1] > data.curveStart[run]);
   const rows = runs.map((run) => {
     const { steps, status, train, val } = seen(data, run, rule);
-    return [String(data.column("seed")[run]), status === FAILED ? "failed" : data.labels[shown.labels[run]], stepText(train), stepText(val),
+    const line = curves.includes(run) ? [lineMark(dashOf(curves.indexOf(run))), " "] : [];
+    return [make("span", { class: "seed" }, ...line, String(data.column("seed")[run])), status === FAILED ? "failed" : data.labels[shown.labels[run]], stepText(train), stepText(val),
       `${ends[status]}${steps >= 0 ? ` at ${numberText(steps)}` : ""}`, idOf(data, run).slice(0, 8)];
   });
-  const curves = runs.filter((run) => data.curveStart[run + 1] > data.curveStart[run]);
   const close = make("button", { type: "button", text: "Close" });
   element.replaceChildren(
     make("h2", { text: cellText(data, cell) }),
     ...cellLines(shown, cell).slice(1).map((text) => make("div", { class: "small", text })),
     ...(curves.length ? [make("div", { id: "curves", role: "img", "aria-label":
-      `Accuracies of ${curves.length} seeds over their steps` }), curveKey(data, curves)] : []),
-    ...(runs.length && !curves.length ? [make("p", { class: "small", text:
-      "No curves are stored with these runs." })] : []),
+      `Accuracies of ${curves.length} seeds over their steps` }), curveKey(data)] : []),
+    ...withoutCurves(data, runs).map((text) => make("p", { class: "small", text })),
     rows.length
       ? table(["seed", "phase", "fits", "generalises", "ended", "run"], rows, [2, 3])
       : make("p", { text: "No run of this cell has ended yet." }),
@@ -94,16 +103,24 @@ function cellPanel(element, shown, cell) {
   return close;
 }
 
-/** Which line of the curves is which. */
-function curveKey(data, runs) {
-  const seeds = runs.map((run) => data.column("seed")[run]).join(", ");
-  const word = (side, text) => {
-    const mark = make("b", { text });
-    mark.style.color = data.colors[side];
-    return mark;
-  };
-  return make("p", { class: "small" }, word("train", "training"), " and ", word("val", "validation"),
-    ` accuracy of seed ${seeds}; dotted: the thresholds; a diamond where a seed reaches one.`);
+/** Why some of these runs have no curves, in sentences. */
+function withoutCurves(data, runs) {
+  const untold = runs.filter((run) => data.column("untold")[run]);
+  const none = runs.every((run) => data.curveStart[run + 1] === data.curveStart[run]);
+  const seeds = untold.map((run) => data.column("seed")[run]).join(", ");
+  if (untold.length) {
+    return [`Seed ${seeds}: a curve is stored, whose accuracies are no counts of right answers; ` +
+      "it is in results.parquet."];
+  }
+  return runs.length && none ? ["No curves are stored with these runs."] : [];
+}
+
+/** Which line of the curves is which; the table has the line of each seed. */
+function curveKey(data) {
+  return make("p", { class: "small" },
+    lineMark("", data.colors.train), " training and ", lineMark("", data.colors.val),
+    " validation accuracy, the seeds as in the table; ", lineMark(THRESHOLD),
+    " thresholds and budget; a diamond where a seed reaches a threshold.");
 }
 
 /** How many cells show what, and how many runs. */
@@ -137,7 +154,7 @@ function downloadLinks(data) {
   const kinds = [["csv", "text/csv"], ["parquet", "application/vnd.apache.parquet"]];
   return make("p", {}, ...kinds.map(([kind, type]) => {
     const name = `${data.name.replace(/[^\w.-]+/g, "_") || "runs"}.${kind}`;
-    const link = make("a", { href: data.files ? "#" : `runs.${kind}`, download: name, text: name });
+    const link = make("a", { id: `runs-${kind}`, href: data.files ? "#" : `runs.${kind}`, download: name, text: name });
     if (data.files) {
       link.addEventListener("click", async (event) => {
         if (link.href.startsWith("blob:")) return;

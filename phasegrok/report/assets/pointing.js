@@ -82,6 +82,7 @@ function pressed(event) {
     point(at);
   } else if (event.key === "Escape") {
     pick(null);
+    hideCursor();
   } else {
     return;
   }
@@ -119,9 +120,6 @@ function listen() {
     const hash = location.hash.slice(1);
     if (hash === hashOf(page.data, page.state)) return;
     clearTimeout(page.saving);
-    page.state = stateOf(page.data, hash, page.maps);
-    controls();
-    render();
-    showPicked();
+    see(hash);
   });
 }

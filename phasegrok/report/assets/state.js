@@ -9,7 +9,7 @@ const page = {
   judged: "", // the rule that labels and summary are by
   focus: [0, 0], // the places of the cell that the keyboard is at
   saving: 0, // the timer after which the link says the state
-  lost: false, // the server, where there is one, did not answer
+  lost: "", // what is wrong with the server, where there is one
 };
 
 /** Labels and cells under the rule in force, made again only when the rule is another. */
@@ -35,6 +35,12 @@ function cellOn(i, j) {
   places[page.state.x] = i;
   if (page.state.y >= 0) places[page.state.y] = j;
   return cellAt(page.data, places);
+}
+
+/** All cells of the slice that is shown. */
+function cellsOn() {
+  const { x, y } = page.plan;
+  return x.values.flatMap((_, i) => (y ? y.values : [0]).map((_, j) => cellOn(i, j)));
 }
 
 /** Where a cell is in the slice that is shown; null if in another. */

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from phasegrok.frames.words import caption, label, rule_text
+from phasegrok.frames.captions import apart_text, caption, rule_text
+from phasegrok.frames.words import label
 from phasegrok.phases import Rule
 from tests.diagram.cases import X, Y, config_of, frame_of
 
@@ -66,6 +67,37 @@ def test_the_caption_says_how_many_runs_failed_and_names_a_lone_seed() -> None:
 
 def test_the_caption_of_another_figure_says_what_it_shows_where_and_under_which_rule() -> None:
     config = config_of()
-    text = caption(frame_of(config), config, shows="all of it.", at={Y: 0.01}, rule=Rule(budget=70))
-    assert "Here weight decay = 0.01. Budget 2000 steps, 24 runs of seeds 0–1; all of it. " in text
+    shown = {"shows": "all of it.", "at": {Y: 0.01}, "judged": 70}
+    text = caption(frame_of(config), config, **shown, rule=rule_text(Rule(), 70))
+    assert (
+        "Here weight decay = 0.01. Budget 2000 steps, judged as if it were 70, 24 runs of seeds "
+        "0–1; all of it. First crossing: "
+    ) in text
     assert "not generalised within 70 steps" in text and "majority" not in text
+    text = caption(frame_of(config), config, "0123456789ab", **shown, rule="")
+    assert text.endswith("Budget 2000 steps, 24 runs of seeds 0–1; all of it. Data 0123456789ab.")
+
+
+def test_a_second_sweep_is_told_by_what_it_has_of_its_own() -> None:
+    first, second = config_of(), config_of()
+    frame = frame_of(first)
+    same = "budget 2000 steps, 24 runs of seeds 0–1, all else as in the first"
+    assert apart_text(frame, second, first) == same
+    second["model"] = {**second["model"], "width": 64}
+    second["train"] = {**second["train"], "steps": 4000, "batch_size": 512}
+    text = apart_text(frame.loc[frame["seed"] == 1], second, first)
+    assert text == ("budget 4000 steps, 12 runs of seed 1, width = 64, batch size = 512")
+
+
+@pytest.mark.parametrize(
+    ("varied", "words"),
+    [
+        ("budget", "not generalised within the budget above each map"),
+        ("gap", "generalised the gap above each map or more after fitting"),
+        ("accuracy", "First crossing: fitted and generalised at the accuracy above each map."),
+    ],
+)
+def test_what_differs_from_map_to_map_is_said_above_each(varied: str, words: str) -> None:
+    plain, text = rule_text(Rule(0.9, 0.9, 50), 700), rule_text(Rule(0.9, 0.9, 50), 700, varied)
+    assert words in text and words not in plain
+    assert text.count("above each map") == 1 and "above each map" not in plain
