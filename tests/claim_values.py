@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis import liu2022
+from analysis.liu2022 import keyed, read_published
 from phasegrok import representation, tasks
 from phasegrok.frames import phase_map, planned_axes, scaling
 from phasegrok.phases import PHASES
-from tests.liu2022_recipe import read_published
 
 # pandas frames and series, of which its stubs know too little to be of use here.
 Frame = Any
@@ -24,7 +25,7 @@ Column = Any
 
 LETTERS = {"comprehension": "C", "grokking": "G", "memorization": "M", "confusion": "X"}
 STEP_TOLERANCE = 0.02
-AXES = ("optim.lr", "optim.weight_decay")
+AXES = (liu2022.LR, liu2022.DECAY)
 
 # ------------------------------------------------------- against published cells, one run to a cell
 
@@ -64,12 +65,6 @@ def compared(folder: Path, frame: Frame) -> Frame:
     theirs = keyed(read_published(folder / "published.csv"))[columns].add_prefix("published.")
     cells = theirs.join(keyed(frame)[columns], how="left", validate="1:1")
     return cells.assign(known=cells["phase"].isin(PHASES))
-
-
-def keyed(cells: Frame) -> Frame:
-    """Rows by their cell, with as many digits of the learning rate as both sides have."""
-    index = [f"{lr:.6g}/{decay:g}" for lr, decay in zip(*(cells[key] for key in AXES), strict=True)]
-    return cells.set_index(pd.Index(index, name="cell"))
 
 
 def close(ours: Column, theirs: Column) -> Column:
@@ -123,10 +118,8 @@ def share(holds: Column, known: Column) -> float:
 
 def accuracies(frame: Frame, lr: float) -> tuple[Column, Column]:
     """Predicted and measured accuracy over all 55 pairs, as published, of each run at this lr."""
-    runs = frame[np.isclose(frame["optim.lr"], lr)]
-    train = (55 * runs["task.train_fraction"]).round() / 55
-    measured = train * runs["train_acc"] + (1 - train) * runs["val_acc"]
-    return train + (1 - train) * runs["predicted_val_acc"], measured
+    found = liu2022.accuracies(frame[np.isclose(frame["optim.lr"], lr)])
+    return found["predicted"], found["measured"]
 
 
 def predicted_correlation(folder: Path, frame: Frame, lr: float) -> float:

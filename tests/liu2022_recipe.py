@@ -20,14 +20,11 @@ import torch
 from torch import Tensor, nn
 
 import phasegrok
+from analysis.liu2022 import read_published
 from phasegrok import cells
 from phasegrok.engine import Given, Mode, Outcome, Pack, Watch, cpu_numerics, outcomes
 
 SWEEPS = Path(__file__).resolve().parents[1] / "sweeps"
-
-# Steps the authors trained; a crossing that never came is stored as the last step's index.
-BUDGET = 100_000
-NEVER = BUDGET - 1
 
 NAN = float("nan")
 
@@ -101,29 +98,6 @@ def _given(
 def published(figure: str) -> pd.DataFrame:
     """The cells of a published figure, as `read_published` gives them."""
     return read_published(SWEEPS / FIGURES[figure].sweep / "published.csv")
-
-
-def read_published(path: Path) -> pd.DataFrame:
-    """Published cells, one row each, in the words of phasegrok.
-
-    Columns: optim.lr, optim.weight_decay, train_step, val_step (updates done; NaN: never), steps,
-    status, phase (the label that the authors' formula gives). The authors counted steps from 0
-    and looked after the update, so that their step is one less than the updates done.
-    """
-    table = pd.read_csv(path)
-    steps = table[["train_step", "test_step"]]
-    steps = steps.where(steps != NEVER) + 1
-    return pd.DataFrame(
-        {
-            "optim.lr": table["decoder_lr"],
-            "optim.weight_decay": table["decoder_wd"].astype(float),
-            "train_step": steps["train_step"],
-            "val_step": steps["test_step"],
-            "steps": BUDGET,
-            "status": "finished",
-            "phase": table["phase"],
-        }
-    )
 
 
 def rows_of(figure: str) -> list[Row]:

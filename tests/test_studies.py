@@ -97,11 +97,15 @@ class TestStudy:
         assert sorted(load(study / "results.parquet").run_id) == planned
         assert sorted(answered_ids(Store(study), Asked.of(asked))) == planned
 
-    def test_its_figure_and_its_words_are_of_its_data(self, study: Path) -> None:
+    def test_its_figures_and_its_words_are_of_its_data(self, study: Path) -> None:
         frame = load(study / "results.parquet")
         data = data_hash(frame)
-        with Image.open(study / "phase_diagram.png") as figure:
-            assert figure.info["Data hash"] == data
+        pictures = sorted(study.glob("*.png"))
+        assert study / "phase_diagram.png" in pictures
+        for picture in pictures:
+            with Image.open(picture) as figure:
+                assert figure.info["Data hash"] == data, f"draw {picture} again"
+                assert figure.info["Description"] and figure.info["Rule"], picture
         words = (study / "README.md").read_text()
         assert f"`{data}`" in words
         assert all(f"`{commit}`" in words for commit in frame["commit"].unique())

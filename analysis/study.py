@@ -1,0 +1,116 @@
+"""What the figure scripts here begin and end with: a study read, a picture that says what it shows.
+
+A study is the directory of any sweep, sweeps/NAME as well as outputs/NAME. A script gives `main` a
+function from studies to a figure and its words; copy this file along with the script.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.figure import Figure
+
+from phasegrok import InputError, Rule, classify, load
+from phasegrok.diagram import Facts, data_hash, write
+from phasegrok.frames import Axis, axis_cells, label, planned_axes, planned_runs, value_text
+from phasegrok.frames.words import rule_text
+from phasegrok.store import Store
+
+# A pandas frame, of which its stubs know too little to be of use here.
+Frame = Any
+
+
+@dataclass(frozen=True)
+class Study:
+    """A sweep's answer: `runs` are those of its plan, with their phase under the sweep's rule."""
+
+    folder: Path
+    config: Mapping[str, Any]
+    runs: Frame
+
+    @property
+    def name(self) -> str:
+        return str(self.config["sweep"]["name"])
+
+    @property
+    def axes(self) -> dict[str, Axis]:
+        return planned_axes(self.config["sweep"])
+
+    @property
+    def rule(self) -> Rule:
+        return Rule.from_config(self.config["phase"])
+
+    @property
+    def budget(self) -> int:
+        return self.config["train"]["steps"]
+
+
+def read(folder: Path) -> Study:
+    """InputError if this is no sweep's directory."""
+    config = Store(folder).config()
+    runs = planned_runs(load(folder, curves=True), config)
+    phases = classify(runs, Rule.from_config(config["phase"]))
+    return Study(folder, config, runs.assign(phase=phases))
+
+
+def main(
+    picture: Callable[..., tuple[Figure, str]], script: str, arguments: Sequence[str], of: int = 1
+) -> int:
+    """Draw and write FOLDER/SCRIPT.png, by default into the first study; the exit code.
+
+    Args:
+        picture: studies -> a figure, and in words what it shows, for those who cannot see it.
+        script: the script's file; `arguments`: its directories, as many as `of`, and FOLDER.
+    """
+    stem = Path(script).stem
+    if len(arguments) not in (of, of + 1):
+        print(f"usage: python analysis/{stem}.py {'STUDY ' * of}[FOLDER]", file=sys.stderr)
+        return 2
+    try:
+        studies = [read(Path(folder)) for folder in arguments[:of]]
+        figure, alt = picture(*studies)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    first, names = studies[0], [study.name for study in studies]
+    facts = Facts(
+        title=f"{stem.replace('_', ' ').capitalize()}: {' and '.join(names)}",
+        alt=alt,
+        sweep=first.name,
+        data_hash=" and ".join(data_hash(study.runs) for study in studies),
+        rule=rule_text(first.rule, first.budget),
+        command=f"python analysis/{stem}.py {' '.join(names)}",
+        kind=stem,
+    )
+    print(
+        *write(
+            figure, Path(arguments[-1] if arguments[of:] else arguments[0]), stem, facts, ["png"]
+        )
+    )
+    return 0
+
+
+def mesh(ax: Axes, axes: Mapping[str, Axis], table: Frame, column: str, **look: Any) -> QuadMesh:
+    """A column of a frame of cells as colours, every cell on its true borders."""
+    x, y = axis_cells(axes["x"]), axis_cells(axes["y"])
+    grid = table.pivot(index="y.at", columns="x.at", values=column).to_numpy(float)
+    scale(ax, axes)
+    borders = [[*cells["low"], cells["high"].iloc[-1]] for cells in (x, y)]
+    return ax.pcolormesh(*borders, grid, **look)
+
+
+def scale(ax: Axes, axes: Mapping[str, Axis]) -> None:
+    """Scales and names of the axes of a map."""
+    scales = {f"{n}scale": "log" if axes[n].log else "linear" for n in "xy"}
+    ax.set(xlabel=label(axes["x"].key), ylabel=label(axes["y"].key), **scales)
+    for name, ticks in (("x", ax.set_xticks), ("y", ax.set_yticks)):
+        axis = axes[name]
+        if axis.scale == "category":
+            names = [value_text(value, axis.key) for value in axis.values]
+            ticks(range(len(names)), names)
