@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from phasegrok import InputError, Rule, classify, load
 from phasegrok.diagram import Facts, data_hash, write
 from phasegrok.frames import Axis, axis_cells, label, planned_axes, planned_runs, value_text
-from phasegrok.frames.words import rule_text
+from phasegrok.frames.captions import rule_text
 from phasegrok.store import Store
 
 # A pandas frame, of which its stubs know too little to be of use here.

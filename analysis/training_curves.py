@@ -23,7 +23,8 @@ def picture(study: Study) -> tuple[Figure, str]:
     panels = figure.subplots(1, len(present), sharey=True, squeeze=False)[0]
     for ax, phase in zip(panels, present, strict=True):
         cell = best.loc[phase, keys].to_dict()
-        for _, run in curve_table(study.runs, study.axes, cell).groupby("run_id"):
+        seeds = study.runs[(study.runs[keys] == best.loc[phase, keys]).all(axis=1)]
+        for _, run in curve_table(seeds, study.axes).groupby("run_id"):
             ax.plot(run["step"], run["train_acc"], "--", color="#C44E9A", linewidth=1)
             ax.plot(run["step"], run["val_acc"], color="#3E4A89", linewidth=1)
         place = [f"{label(key)} {value_text(value, key)}" for key, value in cell.items()]

@@ -26,7 +26,7 @@ DRAWN = [
     ("phase_probability", "wd_vs_frac", "comprehension, grokking, memorization, confusion"),
     ("boundaries", "wd_vs_frac", "grokking / memorization"),
     ("data_efficiency", "wd_vs_frac", "13 lines over weight decay"),
-    ("scaling_law", "lr_vs_wd", "weight decay: -1.00 (-1.04 to -0.96)"),
+    ("scaling_law", "lr_vs_wd", "weight decay: -1.00 (-1.05 to -0.96)"),
     ("budget_sensitivity", "lr_vs_wd", "12 of 169 differ"),
     ("structure", "liu2022_representation", "published, at any step within 10,000; ours, at step"),
     ("unlearnable", "liu2022_representation", "12 of 22 cells"),
