@@ -44,6 +44,9 @@ WORDS = """\
 - **Censored**: memorization means not generalised within {budget:,} steps, not unable to.
 """
 
+# Columns that name the machine that trained, or folders there.
+OF_THE_MACHINE = ("host", "reused_from")
+
 
 def answers(source: Store) -> pa.Table:
     """The rows of the planned runs. InputError if one of them has no answer to what is asked."""
@@ -81,7 +84,8 @@ def begun(study: Path) -> str:
 def keep(source: Store, studies: Path) -> Path:
     """Write the study; its folder."""
     table = answers(source)
-    kept = [name for name in table.schema.names if not name.startswith("curve.") and name != "host"]
+    kept = [name for name in table.schema.names
+            if not name.startswith("curve.") and name not in OF_THE_MACHINE]  # fmt: skip
     study = studies / source.config()["sweep"]["name"]
     study.mkdir(exist_ok=True)
     told = {key: PLACE.sub(b'"out": null', text) for key, text in table.schema.metadata.items()}
