@@ -222,3 +222,16 @@ def test_how_full_the_lanes_were_is_told_as_it_was_recorded() -> None:
     words = " ".join((ROOT / "docs" / "sweeps.md").read_text().split())
     for row in recorded("sweep-wd_vs_frac"):
         assert f"{row['lanes_full']:.0%}".replace("%", " %") + " over the whole of" in words
+
+
+def test_what_narrower_lanes_would_gain_is_told_as_it_was_recorded() -> None:
+    text = (ROOT / "docs" / "sweeps.md").read_text()
+    rows = recorded("lanes")
+    assert [row["width"] for row in rows] == list(lanes.WIDTHS)
+    for row in rows:
+        rates = [f"{row[name]:,.0f}" for name in ("run_steps_per_s", "run_steps_per_s_as_full")]
+        cells = " | ".join([f"{row['sweep']:.1%}", f"{row['all']:.1%}", *rates])
+        taken = ", which `auto` takes" if row["width"] == 8 else ""
+        assert f"| {row['width']}{taken} | {cells} |" in text
+    (eight,) = [row for row in rows if row["width"] == 8]
+    assert f"{eight['known']:.1%} full".replace("%", " %") in " ".join(text.split())
