@@ -22,7 +22,7 @@ demo: $(VENV)/ready-to-run
 	@echo "The figure is $(CURDIR)/outputs/wd_vs_frac/phase_diagram.png"
 
 test: $(VENV)/ready-to-test
-	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/ready-to-test
 	$(BIN)/python -m ruff check .

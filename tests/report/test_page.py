@@ -195,9 +195,9 @@ def test_a_link_tells_values_apart_that_agree_to_six_digits(opened: Open, tmp_pa
         page.select_option("#fixed-row", index=1)
         page.mouse.click(**cell_box(page, 0, 0))
         state = page.evaluate("phasegrok.page.state")
-        until(page, "location.hash.includes('optim.lr')")
+        until(page, "location.hash.includes('task.train_fraction=')")
         link = page.url
-    assert state["places"][2] == 1
+    assert state["places"][2] == 1 and state["picked"] is not None
     with opened(link) as page:
         assert page.evaluate("phasegrok.page.state") == state
 

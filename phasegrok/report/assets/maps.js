@@ -8,7 +8,7 @@ function mapsOf(data, get) {
   const maps = [{ id: "phase", label: "phase", look: (cell) => phaseLook(get(), cell) }];
   data.phases.forEach((phase, i) => maps.push({
     id: `p.${phase}`, label: `probability of ${phase}`, low: 0, high: 1, ramp: "shares",
-    shows: `cells show the share of seeds in ${phase}, of those with a phase`,
+    shows: `cells show the share of seeds in ${phase}, none where a seed is undecided`,
     look: (cell) => shareLook(get(), cell, (counts) => counts.of[i] / counts.known),
   }));
   maps.push({
@@ -37,8 +37,10 @@ function phaseLook({ summary }, cell) {
   return { shown: summary.shown[summary.codes[cell]] };
 }
 
+/** None where a seed is undecided: which ones are depends on what they did. */
 function shareLook({ data, summary }, cell, share) {
   const counts = countsOf(data, summary, cell);
+  if (counts.undecided) return { shown: "undecided" };
   if (counts.known) return { shown: "value", value: share(counts) };
   return { shown: summary.shown[summary.codes[cell]] };
 }

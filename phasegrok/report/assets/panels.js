@@ -59,7 +59,8 @@ function cellLines({ data, rule, summary, map }, cell) {
   const shares = data.phases
     .map((phase, i) => [phase, counts.of[i]])
     .filter(([, count]) => count > 0)
-    .map(([phase, count]) => `${phase} ${count} of ${counts.known} ${percent(data, count, counts.known)}` +
+    .map(([phase, count]) => `${phase} ${count} of ${counts.known + counts.undecided}` +
+      (counts.undecided ? "" : ` ${percent(data, count, counts.known)}`) +
       (phase === "memorization" ? `, censored at ${numberText(rule.budget)} steps` : ""));
   const none = runsOf(data, cell).length ? "no seed has a phase" : "no run here yet";
   lines.push(...(shares.length ? shares : [none]));
