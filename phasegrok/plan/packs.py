@@ -45,7 +45,8 @@ class PackPlan:
 def packs_of(missing: Sequence[Run], config: Config, store: Store) -> tuple[PackPlan, ...]:
     """Missing runs in packs: where a plan already placed a run it stays, the rest get new packs."""
     old_rows = store.plan(("run_id", *PLACE)) if store.exists() else []
-    placed = {row["run_id"]: row for row in old_rows if _stays(row, config)}
+    stays = _staying(config)
+    placed = {row["run_id"]: row for row in old_rows if stays(row)}
     by_pack: dict[str, list[Run]] = {}
     for run in missing:
         row = placed.get(run.run_id)
@@ -62,18 +63,22 @@ def packs_of(missing: Sequence[Run], config: Config, store: Store) -> tuple[Pack
     return tuple(sorted(packs, key=lambda pack: (-pack.length, pack.pack_id)))
 
 
-def _stays(row: Mapping[str, Any], config: Config) -> bool:
+def _staying(config: Config) -> Callable[[Mapping[str, Any]], bool]:
     """Whether a run stays where an earlier plan placed it: not if the device is another, or lanes
     or compile forbid it."""
     train, device = config["train"], sizing.device_of(config)
     able = sizing.able_to_compile(config) and train.get("vectorise", True)
     compile_asked = train["compile"] if able else False
-    return (
-        row["pack_id"] is not None
-        and row.get("device") in (None, device)  # None: planned before devices were noted
-        and (train["lanes"] == "auto" or row["width"] <= train["lanes"])
-        and compile_asked in ("auto", row["compiled"])
-    )
+
+    def stays(row: Mapping[str, Any]) -> bool:
+        return (
+            row["pack_id"] is not None
+            and row.get("device") in (None, device)  # None: planned before devices were noted
+            and (train["lanes"] == "auto" or row["width"] <= train["lanes"])
+            and compile_asked in ("auto", row["compiled"])
+        )
+
+    return stays
 
 
 def _kept_pack(pack_id: str, runs: list[Run], placed: Mapping[str, dict[str, Any]]) -> PackPlan:
