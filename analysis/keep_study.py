@@ -9,16 +9,17 @@ you to write. `python -m tests.claims` then puts the tables into them.
 import re
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from phasegrok import InputError, cells, load
+from phasegrok import InputError, Rule, cells, classify, load
 from phasegrok.answers import Asked
 from phasegrok.config import sweeps
-from phasegrok.diagram import data_hash
+from phasegrok.diagram import data_hash, save
 from phasegrok.phases import cell_table
 from phasegrok.store import Store
 
@@ -93,10 +94,18 @@ def keep(source: Store, studies: Path) -> Path:
     pq.write_table(table, study / "results.parquet", compression="zstd")
     asked = source.sweep_file.read_text()
     (study / "sweep.yaml").write_text(re.sub("^out: .*$", "out: null", asked, flags=re.MULTILINE))
-    shutil.copyfile(source.path / "phase_diagram.png", study / "phase_diagram.png")
+    draw(study)
     if not (study / "README.md").exists():
         (study / "README.md").write_text(begun(study))
     return study
+
+
+def draw(study: Path) -> None:
+    """The figure of what is kept; the one that lies beside the sweep may be of older code."""
+    config, frame = Store(study).config(), load(study / "results.parquet")
+    with tempfile.TemporaryDirectory() as folder:
+        save(frame.assign(phase=classify(frame, Rule.of_sweep(config))), config, folder)
+        shutil.copyfile(Path(folder) / "phase_diagram.png", study / "phase_diagram.png")
 
 
 def main(arguments: list[str], studies: Path = SWEEPS) -> int:

@@ -6,13 +6,16 @@
 No lanes, no compiling: one network, torch.optim.AdamW, a loop. Float32 with one thread, with two
 threads, with the training set in reverse order (the same sums in another order), and float64 are
 one training on paper. Where they part, the step belongs to the rounding as much as to the recipe.
+A cell of which only the training's crossing is in doubt is trained no further than that.
 Results go to replays.csv of the study, which its claims read; what is there is not trained again.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -20,6 +23,7 @@ import torch
 from torch import Tensor
 
 import phasegrok
+from analysis.liu2022 import keyed
 from phasegrok.cells import Run, replaced
 from phasegrok.engine import prepare
 from phasegrok.phases import decide, needed
@@ -36,10 +40,11 @@ WAYS: dict[str, tuple[str, int, bool]] = {
 GAP = 1000
 
 
-def plainly(run: Run, way: str) -> dict[str, Any]:
-    """Train a run until both accuracies have reached 0.9 or its budget ends.
+def plainly(run: Run, way: str, until: Sequence[str] = ("train", "val")) -> dict[str, Any]:
+    """Train a run until the accuracies named by `until` have reached 0.9 or its budget ends.
 
-    Returns train_step and val_step (updates done; None: never), steps and phase.
+    Returns train_step and val_step (updates done; None: never), steps and, if it was trained until
+    it is known, the phase.
     """
     dtype, threads, reverse = WAYS[way]
     torch.set_num_threads(threads)
@@ -60,7 +65,7 @@ def plainly(run: Run, way: str) -> dict[str, Any]:
     sides = {"train": start.in_train, "val": ~start.in_train}
     crossings: dict[str, int | None] = dict.fromkeys(sides)
     step = 0
-    while step < start.budget and None in crossings.values():
+    while step < start.budget and any(crossings[side] is None for side in until):
         optimizer.zero_grad()
         (network(pairs) - targets).square().mean().backward()
         optimizer.step()
@@ -70,7 +75,8 @@ def plainly(run: Run, way: str) -> dict[str, Any]:
             enough = needed(0.9, int(examples.sum()))
             if crossings[side] is None and int(right[examples].sum()) >= enough:
                 crossings[side] = step
-    phase = decide(crossings["train"], crossings["val"], gap=GAP)
+    known = step == start.budget or None not in crossings.values()
+    phase = decide(crossings["train"], crossings["val"], gap=GAP) if known else None
     return {**{f"{side}_step": at for side, at in crossings.items()}, "steps": step, "phase": phase}
 
 
@@ -80,6 +86,18 @@ def answers(network: torch.nn.Module, inputs: Tensor, codebook: Tensor) -> Tenso
     return (network(inputs).unsqueeze(1) - codebook).square().sum(dim=-1).argmin(dim=1)
 
 
+def in_doubt(folder: Path, frame: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+    """Cells that disagree, each with the crossings that decide it; the shortest first."""
+    cells = disagreements(folder, frame)
+    agreed = cells["phase"] == cells["published.phase"]
+    fit_alone = agreed & cells[["val_step", "published.val_step"]].isna().all(axis=1)
+    trains, both = (["train_step", "published.train_step"], ["val_step", "published.val_step"])
+    lengths = cells[trains].max(axis=1, skipna=False)
+    lengths = lengths.where(fit_alone, cells[both].max(axis=1, skipna=False))
+    order = lengths.sort_values().index  # those that never cross are the last
+    return {cell: ("train",) if fit_alone[cell] else ("train", "val") for cell in order}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("study")
@@ -87,27 +105,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--way", choices=WAYS, nargs="+", default=list(WAYS))
     options = parser.parse_args(arguments)
     study = Study(SWEEPS / options.study)
+    runs = phasegrok.runs(options.study)
+    places = pd.DataFrame([run.cell for run in runs])
+    at = dict(zip(keyed(places).index, runs, strict=True))
+    cells = in_doubt(study.folder, study.frame)
+    if options.cell:
+        named = keyed(pd.DataFrame(options.cell, columns=list(places)))
+        cells = dict.fromkeys(named.index, ("train", "val"))
     file = study.folder / "replays.csv"
-    rows = pd.read_csv(file).to_dict("records") if file.exists() else []
-    done = {(row["optim.lr"], row["optim.weight_decay"], row["way"]) for row in rows}
-    wanted = (
-        options.cell
-        or disagreements(study.folder, study.frame)[["optim.lr", "optim.weight_decay"]]
-        .to_numpy()
-        .tolist()
-    )
-    for run in phasegrok.runs(options.study):
-        lr, decay = run.cell["optim.lr"], run.cell["optim.weight_decay"]
-        if not any(abs(lr / a - 1) < 0.05 and decay == b for a, b in wanted):
-            continue
-        for way in options.way:
-            if (lr, decay, way) in done:
-                continue
-            found = plainly(run, way)
-            rows.append({"optim.lr": lr, "optim.weight_decay": decay, "way": way, **found})
-            table = pd.DataFrame(rows).astype({"train_step": "Int64", "val_step": "Int64"})
+    table = pd.read_csv(file) if file.exists() else pd.DataFrame()
+    done = set(zip(keyed(table).index, table["way"], strict=True)) if len(table) else set()
+    for cell, way in itertools.product(cells, options.way):
+        if (cell, way) not in done:
+            found = plainly(at[cell], way, cells[cell])
+            table = pd.concat([table, pd.DataFrame([{**at[cell].cell, "way": way, **found}])])
+            table = table.astype({"train_step": "Int64", "val_step": "Int64"})
             table.to_csv(file, index=False)
-            print(f"{lr:.3e} {decay:5g} {way:12} {found}", flush=True)
+            print(f"{cell:18} {way:12} {found}", flush=True)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks import plain_cells
 from tests import claim_values as values
 
 NAN = float("nan")
@@ -205,3 +206,18 @@ def test_structure_and_accuracies_of_the_toy() -> None:
     assert values.structured(Path(), runs, 1e-4, most=20) == 0
     assert values.structured(Path(), runs, 1e-4, least=45) == 1
     assert values.within_ideal(Path(), runs) == pytest.approx(2 / 3)
+
+
+def test_plain_trainings_go_as_far_as_the_doubt_and_begin_with_the_shortest(study) -> None:
+    folder, frame = study
+    late = pd.DataFrame([(3e-3, 2, 70_000, 99_999, "memorization")])
+    published = pd.read_csv(folder / "published.csv")
+    late.columns = published.columns
+    pd.concat([published, late]).to_csv(folder / "published.csv", index=False)
+    ours = frame.iloc[:1].assign(
+        **{"optim.lr": 3e-3, "optim.weight_decay": 2, "train_step": 60_000, "val_step": NAN},
+        phase="memorization",
+    )
+    found = plain_cells.in_doubt(folder, pd.concat([frame, ours]))
+    both = ("train", "val")
+    assert list(found.items()) == [("0.0001/5", both), ("0.003/2", ("train",)), ("0.001/0", both)]

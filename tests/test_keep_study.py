@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from analysis import keep_study
 from phasegrok import diagram, load
@@ -21,7 +22,6 @@ def config() -> dict[str, Any]:
 def finished(folder: Path, frame: pd.DataFrame) -> Path:
     """A sweep's directory as a sweep leaves it."""
     stored(config(), folder, frame.assign(torch="2.13.0", commit="abc"))
-    diagram.save(frame_of(config()), config(), folder)
     return folder
 
 
@@ -35,6 +35,8 @@ def test_runs_outside_the_plan_are_left_out_and_the_words_are_begun(tmp_path: Pa
     assert sorted(kept["run_id"]) == sorted(planned["run_id"])
     assert not {"host", "curve.step"} & set(kept)
     words = (study / "README.md").read_text()
+    with Image.open(study / "phase_diagram.png") as image:
+        assert image.info["Data hash"] == diagram.data_hash(planned)
     assert f"Data `{diagram.data_hash(planned)}`" in words and "| grokking | 3 | 6 |" in words
 
 
