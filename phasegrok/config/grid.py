@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from phasegrok import cells
+from phasegrok import cells, words
 from phasegrok.cells import Config
 from phasegrok.config import counted, single
 from phasegrok.config.composing import NO_HEADER
@@ -203,7 +203,8 @@ def _size_faults(config: Config) -> list[str]:
     if runs <= MOST_RUNS:
         return []
     told = " x ".join(str(length) for length in lengths)
-    return [f"the sweep has {runs:,} runs ({told} cells, {seeds} seeds); at most {MOST_RUNS:,}"]
+    size = f"{runs:,} runs ({told} cells, {words.counted(seeds, 'seed')})"
+    return [f"the sweep has {size}; at most {MOST_RUNS:,}"]
 
 
 # ---------------------------------------------------------------------------------------- cells

@@ -19,6 +19,7 @@ from phasegrok.launch.local import Pool, WorkerLost
 from phasegrok.plan import Plan
 from phasegrok.progress import Progress
 from phasegrok.store import Store, load
+from phasegrok.words import counted
 
 Event = dict[str, Any]
 Take = Callable[[Event], None]
@@ -168,12 +169,12 @@ def _submit_and_leave(planned: Plan) -> int:
     ids = ", ".join(each.array_id for each in made)
     waiting = sum(pack.pack_id not in packs for pack in planned.packs)
     where = shlex.quote(str(planned.store.path))
-    in_all = f"{slurm.counted(jobs, 'job')} in {slurm.counted(len(made), 'array')}"
+    in_all = f"{counted(jobs, 'job')} in {counted(len(made), 'array')}"
     print(f"submitted {in_all}: {ids}" if made else "nothing submitted")
     if len(packs) - sum(len(job) for each in made for job in each.packs) > 0 or not made:
-        print(f"{len(packs)} packs are in flight")
+        print(f"in flight: {counted(len(packs), 'pack')}")
     if waiting and planned.config["launch"]["max_queued"] is not None:
-        print(f"{waiting} packs have no room in the queue (launch.max_queued); later:")
+        print(f"no room in the queue for {counted(waiting, 'pack')} (launch.max_queued); later:")
         print(f"  phasegrok retry {where}        submits them; launch.wait=true does it by itself")
     print(f"  phasegrok status {where}       how far it is (--watch goes on looking)")
     print(f"  phasegrok collect {where}      results and figure of what there is")
@@ -217,7 +218,8 @@ def _print_summary(planned: Plan, rows: Sequence[dict[str, Any]], progress: Prog
         f"{name} {counts[name]}" for name in (*phases.PHASES, phases.UNDECIDED) if counts[name]
     ]
     parts += [f"failed {failed}"] * bool(failed)
-    print(f"{counts.total()} of {len(planned.runs)} runs: {', '.join(parts) or 'none yet'}")
+    runs = counted(len(planned.runs), "run")
+    print(f"{counts.total()} of {runs}: {', '.join(parts) or 'none yet'}")
     if progress.run_steps:
         print(progress.speed())
     store = planned.store
@@ -231,7 +233,7 @@ def _print_summary(planned: Plan, rows: Sequence[dict[str, Any]], progress: Prog
 
 def _print_how_to_go_on(planned: Plan, missing: int, command: Sequence[str]) -> None:
     print(
-        f"{missing} runs are still to train; what ended is kept in {planned.store.path}; "
+        f"still to train: {counted(missing, 'run')}; what ended is kept in {planned.store.path}; "
         f"go on with:\n  {shlex.join(command)}",
         file=sys.stderr,
     )
