@@ -146,6 +146,11 @@ def _list_faults(where: str, axis: Mapping[str, Any], spaced: Sequence[str]) -> 
         return [f"{where}.values = {shown(values)}: null has no place on an axis drawn in numbers"]
     if axis.get("scale") == "log" and not all(_has_logarithm(value) for value in values):
         return [f"{where}.values = {shown(values)}: a log axis holds numbers >= 0 only"]
+    if axis.get("scale") == "log" and not any(values):
+        return [
+            f"{where}.values = {shown(values)}: a log axis cannot hold 0 alone; add a number > 0, "
+            f"or set {where}.scale=linear"
+        ]
     return _double_faults(where, cells.axis_values(axis))
 
 
