@@ -216,6 +216,11 @@ def _launch_faults(launch: Mapping[str, Any]) -> Iterator[str]:
                 f"launch.devices = {shown(launch['devices'])}: names GPUs, but launch.device = cpu "
                 "uses none; leave out one of the two"
             )
+        if launch["name"] == "inline" and len(launch.get("devices") or ()) > 1:
+            yield (
+                f"launch.devices = {shown(launch['devices'])}: launch=inline trains in this "
+                "process, on one GPU; name one, or train with launch=local"
+            )
         return
     if launch["device"] == "cuda" and not launch["gpus_per_node"]:
         yield "launch.device = cuda: needs launch.gpus_per_node >= 1; it is 0, for CPU jobs"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import signal
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from phasegrok import phases, sizing
@@ -93,6 +92,11 @@ def _refuse_missing_gpus(planned: Plan) -> None:
             f"launch.devices: no GPU {', '.join(missing)} for this process; there {found} "
             "(nvidia-smi lists a machine's GPUs, CUDA_VISIBLE_DEVICES narrows them)"
         )
+    if planned.config["launch"]["name"] == "inline":
+        from phasegrok.worker import refuse_missing_gpu
+
+        asked = f"launch.device = {planned.config['launch']['device']}"
+        refuse_missing_gpu(asked, sizing.device_of(planned.config), "launch.device=cpu")
 
 
 def unanswered(planned: Plan) -> int:
@@ -119,14 +123,18 @@ def collect(store: Store) -> list[dict[str, Any]]:
 
 def _inline(planned: Plan, progress: Progress, interrupted: Interrupt) -> None:
     """All packs in this process, for debugging."""
+    import torch
+
     from phasegrok.worker import run_packs
 
+    ids, take = iter([pack.pack_id for pack in planned.packs]), _progress_only(progress.take)
+    on_gpu = nullcontext()
     if planned.config["launch"].get("devices"):
-        os.environ["CUDA_VISIBLE_DEVICES"] = sizing.gpus(planned.config)[0]
-    ids = iter([pack.pack_id for pack in planned.packs])
-    run_packs(
-        planned.store, lambda: next(ids, None), _progress_only(progress.take), interrupted.is_set
-    )
+        # By its place: this process may have been on another GPU, and what is visible is settled.
+        (gpu,) = sizing.gpus(planned.config)
+        on_gpu = torch.cuda.device(sizing.visible_gpus().index(gpu))
+    with on_gpu:
+        run_packs(planned.store, lambda: next(ids, None), take, interrupted.is_set)
 
 
 def _local(planned: Plan, progress: Progress, interrupted: Interrupt) -> None:
