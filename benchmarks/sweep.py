@@ -33,7 +33,7 @@ OURS = {"out", "reuse", "dry_run"}
 
 PROGRESS = re.compile(r"\d+/\d+ runs, ")
 PLANNED = re.compile(
-    r"packs of (?P<lanes>\d+(?: to \d+)?) lanes.* on (?P<device>\w+)\n(?P<how>\w+)"
+    r"packs? of (?P<lanes>\d+(?: to \d+)?) lanes?.* on (?P<device>\w+)\n(?P<how>\w+)"
 )
 RUNS = re.compile(r"^(?P<runs>\d+) of (?P<planned>\d+) runs: ", re.MULTILINE)
 SPEED = re.compile(r"^(?P<run_steps>[\d,]+) run-steps in .* s, (?P<rate>[\d,]+) run-steps/s"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from phasegrok import __version__, plotting
 from phasegrok.errors import FAILED, OK, InputError, answered
+from phasegrok.words import counted
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -166,7 +167,8 @@ def _cancel(options: argparse.Namespace) -> int:
     store = Store(options.directory)
     store.config()  # says so if it is no sweep's directory
     ended = cancel(store)
-    print(f"cancelled {len(ended)} jobs" if ended else "no job of this sweep is in the queue")
+    cancelled = f"cancelled {counted(len(ended), 'job')}"
+    print(cancelled if ended else "no job of this sweep is in the queue")
     return OK
 
 
@@ -176,7 +178,7 @@ def _collect(options: argparse.Namespace) -> int:
 
     store = Store(options.directory)
     rows = launch.collect(store)
-    print(f"{len(rows)} of {len(store.plan())} runs are in {store.results_file}")
+    print(f"{store.results_file} has {len(rows)} of {counted(len(store.plan()), 'run')}")
     return FAILED if any(row["status"] == "failed" for row in rows) else OK
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from phasegrok import cells, sizing
 from phasegrok.cells import Config, Run
 from phasegrok.store import Store
+from phasegrok.words import counted
 
 # Timed rows that are enough to go by.
 ENOUGH = 500
@@ -42,7 +43,7 @@ def of_run(
         seconds = _timed(store, runs[0], device)
         timed, total = timed + len(seconds), total + sum(seconds) * budget
     if timed:
-        words = f"as {timed} run{'s' * (timed > 1)} of this kind took on {_named(device)}"
+        words = f"as {counted(timed, 'run')} of this kind took on {_named(device)}"
         return Estimate(total / timed, words)
     step_s = CALL_S[device, compiled] + S_PER_FLOP[device, compiled] * sizing.flop_of(runs[0])
     guess = "" if device == "cpu" else ", where nothing was measured yet"

@@ -78,7 +78,7 @@ def train(
         "launch": {"device": device, "workers": 1},
     }  # fmt: skip
     place = sizing.device_of(config)
-    _refuse_missing_gpu(device, place)
+    refuse_missing_gpu(f"train: device = {device!r}", place, "device='cpu'")
     groups: dict[tuple[str, int], list[Run]] = {}
     for run in runs:
         groups.setdefault(pack_key(run), []).append(run)
@@ -113,13 +113,14 @@ def _refuse_other_ways(lanes: Any, compiled: Any, device: Any) -> None:
         raise InputError(faults)
 
 
-def _refuse_missing_gpu(asked: str, device: str) -> None:
+def refuse_missing_gpu(asked: str, device: str, instead: str) -> None:
+    """InputError if training in this process, as asked, is on a GPU that PyTorch cannot use."""
     import torch
 
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError(
-            f"train: device = {asked!r}: PyTorch {torch.__version__} finds no GPU that it can use "
-            "here; device='cpu' trains without one"
+            f"{asked}: PyTorch {torch.__version__} finds no GPU that it can use here; "
+            f"{instead} trains without one"
         )
 
 

@@ -47,6 +47,8 @@ LR = "optim.lr"
         (axis(LR, low=0, high=1, num=2, scale="log"), "sweep.x.low = 0: must be > 0 on a log axis"),
         (axis(LR, low=-1, high=1, num=2, scale="log"), "sweep.x.low = -1: must be > 0 on a log"),
         (axis(LR, values=[-1], scale="log"), "sweep.x.values = [-1]: a log axis holds"),
+        (axis("optim.momentum", values=[0, 0.0], scale="log"), "sweep.x.values = [0, 0.0]: a log "
+         "axis cannot hold 0 alone; add a number > 0, or set sweep.x.scale=linear"),
         (axis(LR, low=1, high=2, num=2, zero=True), "sweep.x.zero = true: adds 0 to a log axis"),
         (axis(LR, low=1, high=2, num=2, scale="ln"), "sweep.x.scale = ln: must be linear or log"),
         (axis(LR, values=["a", 0.01]), "sweep.x: optim.lr = a: must be a number > 0"),

@@ -13,11 +13,13 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
+from phasegrok import load, sizing
 from phasegrok.cells import Run
 from phasegrok.engine import Mode, fitted, matmul_peak, prepare
 from phasegrok.engine.graphs import Graph
 from phasegrok.engine.lanes import Lanes
 from phasegrok.engine.memory import SHARE, TRIED
+from phasegrok.sweep import main
 from phasegrok.worker import train
 from tests import test_own_networks
 from tests.engine_cases import CASES, MAP_RULE, lanes, with_config
@@ -227,3 +229,11 @@ def test_training_in_this_process_takes_the_gpu_that_is_asked_for():
     frame = train(a_map()[:8], device=CUDA, rule=MAP_RULE)
     assert set(frame["device"]) == {CUDA}
     assert "failed" not in set(frame["status"])
+
+
+def test_a_sweep_in_this_process_trains_on_the_gpu_that_it_is_given_and_lets_it_go(tmp_path):
+    before, last = torch.cuda.current_device(), sizing.visible_gpus()[-1]
+    asked = ["launch=inline", f"launch.devices=[{last}]", f"out={tmp_path / 'quick'}"]
+    assert main(["+sweep=quick", "seeds=1", "train.steps=20", *asked]) == 0
+    assert set(load(tmp_path / "quick")["device"]) == {CUDA}
+    assert torch.cuda.current_device() == before

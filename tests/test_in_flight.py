@@ -56,7 +56,7 @@ def test_runs_at_which_a_worker_is_are_not_planned_into_other_packs(
     name = planned.packs[0].pack_id
     other = config(out, "train.lanes=1", "train.compile=true")
     with claims.claim(planned.store, name) as claim:
-        with pytest.raises(InputError, match=rf"1 packs \({name}\) are being trained.*cancel"):
+        with pytest.raises(InputError, match=rf"being trained, .*: 1 pack \({name}\).*cancel"):
             plan.prepare(other, launch.refuse)
         assert {row["pack_id"] for row in planned.store.plan()} >= {name}
         claim.end(claims.STOPPED)

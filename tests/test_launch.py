@@ -188,7 +188,7 @@ def test_a_device_that_is_not_there_is_the_machines_fault_and_no_runs(tmp_path: 
     answer = command(*SHORT, "launch.device=cuda", "launch.workers=1", f"out={out}")
     assert answer.returncode == 1
     assert "a worker process ended with code 1" in answer.stderr and "CUDA" in answer.stderr
-    assert "16 runs are still to train" in answer.stderr and "Traceback" not in answer.stderr
+    assert "still to train: 16 runs" in answer.stderr and "Traceback" not in answer.stderr
     assert not (out / "errors").exists()
 
 

@@ -1,123 +1,18 @@
-"""The phase of a run and of a cell: the published labels, and every branch of the rule."""
+"""The phase of a run: every branch of the rule."""
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 import pytest
-from pandas.testing import assert_frame_equal, assert_series_equal
 
 from phasegrok.errors import InputError
-from phasegrok.phases import (
-    CLASSIFY_COLUMNS,
-    LADDER,
-    PHASES,
-    Rule,
-    classify,
-    decide,
-    needed,
-    phase_of,
-)
-from phasegrok.store.schema import result_schema
-from phasegrok.store.tables import labels
-from tests.liu2022_recipe import published
-
-DATA = Path(__file__).parent / "data" / "liu2022"
-
-# The columns that a phase is made of, as a store holds them.
-ROWS = pa.schema([field for field in result_schema({}) if field.name in CLASSIFY_COLUMNS])
-
-# ------------------------------------------------------------------------------ published labels
-
-COUNTS = {
-    "6b": {"comprehension": 17, "grokking": 60, "memorization": 60, "confusion": 39},
-    "6d": {"comprehension": 73, "grokking": 31, "memorization": 62, "confusion": 10},
-}
-
-
-def published_formula(train_step: float, val_step: float) -> str:
-    """The phase in the authors' notebook, for their steps: 99999 is never, and what no line
-    takes stays at index 0, comprehension."""
-    last, gap = 99_999, 1000
-    index = 0
-    if train_step < last and val_step < last and val_step - train_step > gap:
-        index = 1
-    if train_step < last and val_step == last:
-        index = 2
-    if train_step == last and val_step == last:
-        index = 3
-    return PHASES[index]
-
-
-@pytest.mark.parametrize("rule", [Rule(gap=1000), Rule(gap=0.01), Rule(gap=1000, budget=100_000)])
-@pytest.mark.parametrize("figure", COUNTS)
-def test_the_published_steps_get_the_published_phases(figure: str, rule: Rule) -> None:
-    cells = published(figure)
-    phases = classify(cells, rule)
-    assert phases.value_counts().to_dict() == COUNTS[figure]
-    assert phases.tolist() == cells["phase"].tolist()
-
-
-def test_a_replication_with_thresholds_of_60_percent_gets_its_published_phases() -> None:
-    table = pd.read_csv(DATA / "mnist_rescience.csv")
-    cells = pd.DataFrame(
-        {
-            "train_step": table["train60_step"],  # inf where never
-            "val_step": table["val60_step"],
-            "steps": 100_000,
-            "status": "finished",
-            "phase.train_accuracy": 0.6,
-            "phase.val_accuracy": 0.6,
-        }
-    )
-    phases = classify(cells, Rule(0.6, 0.6, gap=1000))
-    assert phases.tolist() == table["phase"].tolist()
-    assert phases.value_counts().to_dict() == {
-        "comprehension": 35,
-        "grokking": 50,
-        "memorization": 12,
-        "confusion": 3,
-    }
-
-
-def test_the_two_holes_of_the_published_formula_are_not_painted_comprehension() -> None:
-    assert published_formula(500, 1500) == "comprehension"
-    assert decide(501, 1501, gap=1000) == "grokking"
-    assert published_formula(99_999, 1500) == "comprehension"
-    assert decide(None, 1501, gap=1000) == "val_only"
-    assert decide(None, 1501, gap=1000, noisy=True) == "inversion"
-
-
-@pytest.mark.parametrize("figure", COUNTS)
-def test_the_published_formula_and_ours_differ_in_the_holes_alone(figure: str) -> None:
-    table = published(figure)
-    theirs = table[["train_step", "val_step"]].sub(1).fillna(99_999)
-    formula = [published_formula(t, v) for t, v in theirs.itertuples(index=False)]
-    assert formula == classify(table, Rule(gap=1000)).tolist()
-
-
-# -------------------------------------------------------------------------------- one run's phase
+from phasegrok.phases import LADDER, Rule, decide, needed, phase_of
+from tests.phase_cases import RECORDED, ladder, laddered, row
 
 NAN = float("nan")
-
-
-def row(train_step: Any, val_step: Any, steps: int = 2000, **more: Any) -> dict[str, Any]:
-    status = {"status": "decided" if train_step and val_step else "finished"}
-    return {"train_step": train_step, "val_step": val_step, "steps": steps} | status | more
-
-
-def ladder(**crossings: int) -> list[int | None]:
-    """Crossings by accuracy in percent or per mille, None elsewhere: ladder(_90=10, _999=500)."""
-    by_name = {f"_{str(accuracy)[2:].ljust(2, '0')}": accuracy for accuracy in LADDER}
-    steps = {by_name[name]: step for name, step in crossings.items()}
-    return [steps.get(accuracy) for accuracy in LADDER]
 
 
 @pytest.mark.parametrize(
@@ -233,6 +128,12 @@ def test_the_default_rule_is_the_published_one() -> None:
     assert Rule() == Rule(train_accuracy=0.9, val_accuracy=0.9, gap=0.01, budget=None)
 
 
+@pytest.mark.parametrize("wrong", [{"val_accuracy": 90}, {"train_accuracy": 0}, {"gap": -3}])
+def test_a_rule_that_cannot_work_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="must be"):
+        Rule(**wrong)
+
+
 # ----------------------------------------------------------------------------------------- budget
 
 
@@ -256,29 +157,7 @@ def test_a_run_that_stopped_before_its_own_budget_is_undecided_where_a_crossing_
     assert phase_of(row(100, None, steps=500, budget=2000), Rule(budget=400)) == "memorization"
 
 
-def test_a_shorter_budget_moves_published_grokking_cells_to_memorization_and_confusion() -> None:
-    cells = published("6b")
-    phases = classify(cells, Rule(gap=1000, budget=10_000))
-    train, val = cells["train_step"] <= 10_000, cells["val_step"] <= 10_000
-    gap = cells["val_step"] - cells["train_step"]
-    assert (phases == "memorization").equals(train & ~val)
-    assert (phases == "confusion").equals(~train & ~val)
-    assert (phases == "grokking").equals(train & val & (gap >= 1000))
-    assert (phases == "grokking").sum() == 23
-
-
 # ----------------------------------------------------------------------------------------- ladder
-
-RECORDED = {"phase.train_accuracy": 0.9, "phase.val_accuracy": 0.9}
-
-
-def laddered(**more: Any) -> dict[str, Any]:
-    """A run that trained on to the end of its budget, with crossings up to train .999, val .95."""
-    steps = {
-        "train_steps": ladder(_50=10, _60=20, _80=40, _90=50, _95=60, _99=80, _999=90),
-        "val_steps": ladder(_50=30, _60=60, _80=150, _90=400, _95=700),
-    }
-    return row(50, 400, budget=2000) | RECORDED | steps | more
 
 
 @pytest.mark.parametrize(
@@ -340,99 +219,3 @@ def test_a_diverged_run_will_never_cross_what_it_has_not_crossed() -> None:
     assert phase_of(row(None, None, **diverged), Rule()) == "confusion"
     assert phase_of(row(100, None, **diverged), Rule()) == "memorization"
     assert phase_of(row(100, 150, **diverged), Rule()) == "grokking"
-
-
-# --------------------------------------------------------------------------------------- classify
-
-
-def frame(*rows: Mapping[str, Any]) -> pd.DataFrame:
-    return pd.DataFrame(list(rows))
-
-
-def test_classify_keeps_the_index_and_changes_nothing() -> None:
-    runs = frame(row(100, None), row(100, 150)).set_index(pd.Index([7, 3]))
-    before = runs.copy(deep=True)
-    expected = pd.Series(["memorization", "grokking"], index=[7, 3], name="phase", dtype="str")
-    assert_series_equal(classify(runs, Rule(gap=50)), expected)
-    assert_frame_equal(runs, before)
-
-
-def test_classify_of_no_runs_is_empty() -> None:
-    empty = frame(row(1, 2)).iloc[:0]
-    assert classify(empty).tolist() == []
-
-
-def test_classify_names_the_columns_it_lacks() -> None:
-    with pytest.raises(InputError, match="val_step, status"):
-        classify(pd.DataFrame({"train_step": [1], "steps": [2]}))
-
-
-@pytest.mark.parametrize("dtype", ["float64", "Int64", "object", "int64[pyarrow]"])
-def test_classify_reads_every_kind_of_missing_value(dtype: str) -> None:
-    runs = frame(row(100, 150), row(100, None), row(None, None), row(None, 90))
-    steps = {name: runs[name].astype("Int64").astype(dtype) for name in ("train_step", "val_step")}
-    phases = classify(runs.assign(**steps), Rule(gap=100))
-    assert phases.tolist() == ["comprehension", "memorization", "confusion", "val_only"]
-
-
-def test_a_run_of_which_nothing_is_known_is_undecided() -> None:
-    """As after joining results to a plan: the row is there, its values are not."""
-    plan = pd.DataFrame({"run_id": ["a", "b"]})
-    results = frame(row(100, None, budget=2000) | {"run_id": "a"} | laddered())
-    joined = plan.merge(results, how="left", on="run_id")
-    assert classify(joined, Rule(gap=100)).tolist() == ["grokking", "undecided"]
-    assert classify(joined, Rule(0.9, 0.6, gap=100)).tolist() == ["comprehension", "undecided"]
-
-
-def test_ladders_may_be_lists_or_arrays_with_any_missing_value() -> None:
-    crossed = laddered()["val_steps"]
-    kinds = [
-        crossed,
-        np.array(crossed, dtype=float),
-        tuple(crossed),
-    ]
-    runs = frame(*(laddered(val_steps=kind) for kind in kinds))
-    assert classify(runs, Rule(0.9, 0.6, gap=100)).tolist() == ["comprehension"] * 3
-    assert classify(runs, Rule(0.9, 0.99, gap=100)).tolist() == ["memorization"] * 3
-
-
-RULES = [
-    Rule(gap=gap, train_accuracy=train, val_accuracy=val, budget=budget)
-    for gap in (0.05, 100)
-    for train, val in ((0.9, 0.9), (0.9, 0.6), (0.97, 0.9), (0.99, 0.95))
-    for budget in (None, 300, 2000)
-]
-
-
-@pytest.fixture(scope="module")
-def rows_of_every_kind() -> list[dict[str, Any]]:
-    """Rows in all combinations of what a row may hold, null and absent ladders among them."""
-    told = {
-        "train_step": (None, 0, 100, 700),
-        "val_step": (None, 100, 200, 800),
-        "steps": (None, 200, 2000),
-        "status": ("decided", "finished", "diverged", "failed"),
-        "budget": (None, 2000),
-        "task.label_noise": (None, 0.0, 0.3),
-        "val_steps": (None, ladder(_50=10, _60=250, _95=600), ladder(_60=0)),
-        "phase.val_accuracy": (None, 0.9, 0.6),
-    }
-    same = {"train_steps": ladder(_90=100), "phase.train_accuracy": 0.9}
-    rows = [dict(zip(told, values, strict=True)) for values in itertools.product(*told.values())]
-    return [row | same for row in rows]
-
-
-@pytest.mark.parametrize("rule", RULES, ids=str)
-def test_a_table_of_rows_gets_the_phases_that_its_rows_get(
-    rows_of_every_kind: list[dict[str, Any]], rule: Rule
-) -> None:
-    one_by_one = [phase_of(row, rule) for row in rows_of_every_kind]
-    assert classify(pd.DataFrame(rows_of_every_kind), rule).tolist() == one_by_one
-    table = pa.Table.from_pylist(rows_of_every_kind, schema=ROWS)
-    assert labels(table, rule).to_pylist() == one_by_one
-
-
-@pytest.mark.parametrize("wrong", [{"val_accuracy": 90}, {"train_accuracy": 0}, {"gap": -3}])
-def test_a_rule_that_cannot_work_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="must be"):
-        Rule(**wrong)

@@ -145,7 +145,7 @@ def test_without_slurm_the_message_says_where_to_go_and_nothing_is_submitted(
         ("launch.runs_per_pack=all", "launch.runs_per_pack = all: must be auto or a whole"),
         ("launch.setup=module", "launch.setup = module: must be a list of shell lines"),
         ("launch.workers=2", "launch.workers = 2: no such key"),
-        ("launch.device=cpu", "launch.device = cpu: would leave 1 GPUs a job idle"),
+        ("launch.device=cpu", "launch.device = cpu: would leave 1 GPU a job idle"),
         ("+launch.parameters.time=5", "launch.parameters.time: set launch.timeout_min"),
         ("+launch.parameters.gpus-per-node=2", "launch.parameters.gpus-per-node: set launch.gpus"),
         ("+launch.parameters.job-name=mine", "launch.parameters.job-name: phasegrok sets it by"),

@@ -20,13 +20,11 @@ from phasegrok.engine.graphs import MOST_UPDATES, largest_divisor
 from phasegrok.engine.memory import lanes_within
 from phasegrok.errors import InputError
 from phasegrok.plan import Plan, packs
-from phasegrok.sweep import main
 from phasegrok.worker import train
 from tests.sweeping import command
 
 # The same on every machine that these tests run on.
 ON = ("launch.device=cpu", "launch.workers=2")
-BY_ITSELF = ("launch.device=auto", "launch.workers=auto")
 FULL = sizing.RUNS_PER_LANE
 
 
@@ -333,65 +331,3 @@ def test_training_here_is_compiled_and_wide_as_a_plan_for_one_worker_says(
     found = planned(*arguments, "launch.workers=1")
     wanted = {run.run_id: Mode(p.width, p.compiled) for p in found.packs for run in p.runs}
     assert asked == wanted
-
-
-# ---------------------------------------------------------------------------------------- devices
-
-
-@pytest.mark.parametrize("visible, device, names", [
-    (None, "cuda", ["0", "1"]), ("1", "cuda", ["1"]), ("GPU-a, GPU-b", "cuda", ["GPU-a", "GPU-b"]),
-    ("", "cpu", []), ("-1", "cpu", []), ("NoDevFiles", "cpu", []), ("0,-1,1", "cuda", ["0"]),
-])  # fmt: skip
-def test_a_gpu_that_is_not_visible_is_no_device(monkeypatch, visible, device, names):
-    monkeypatch.setattr(sizing, "_devices", lambda: [Path("/dev/nvidia0"), Path("/dev/nvidia1")])
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    if visible is not None:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert sizing.visible_gpus() == names
-    assert sizing.device_of({"launch": {"device": "auto"}}) == device
-
-
-def test_a_machine_without_a_gpu_is_a_cpu_whatever_is_called_visible(monkeypatch):
-    monkeypatch.setattr(sizing, "_devices", list)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    assert sizing.device_of({"launch": {"device": "auto"}}) == "cpu"
-
-
-def test_devices_choose_among_the_gpus_and_each_has_a_worker(monkeypatch):
-    monkeypatch.setattr(sizing, "_devices", lambda: [Path(f"/dev/nvidia{n}") for n in range(4)])
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    config = composed("+sweep=quick", "launch.devices=[0,2]", *BY_ITSELF)
-    assert sizing.gpus(config) == ["0", "2"]
-    assert sizing.workers(config) == 2
-
-
-def test_a_gpu_that_is_not_there_is_named_and_nothing_is_written(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(sizing, "_devices", lambda: [Path("/dev/nvidia0"), Path("/dev/nvidia1")])
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    out = tmp_path / "quick"
-    assert main(["+sweep=quick", "launch.devices=[1,7]", f"out={out}"]) == 2
-    said = capsys.readouterr().err
-    assert "launch.devices: no GPU 7 for this process; there are 0, 1" in said
-    assert not out.exists()
-
-
-def test_gpus_cannot_be_chosen_for_a_cpu():
-    with pytest.raises(InputError, match=r"launch.devices = \[0\]: names GPUs, but"):
-        composed("+sweep=quick", "launch.devices=[0]")
-
-
-def threaded(threads: int) -> Config:
-    return composed("+sweep=quick", f"launch.threads={threads}", "launch.workers=auto")
-
-
-def test_workers_of_several_threads_share_the_cores(monkeypatch):
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)), raising=False)
-    for threads, workers in ((1, 8), (3, 2), (8, 1), (16, 1)):
-        assert sizing.workers(threaded(threads)) == workers
-
-
-def test_training_on_a_gpu_that_cannot_be_used_is_refused_in_one_sentence(monkeypatch):
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(InputError, match=r"device = 'cuda': PyTorch .* device='cpu'") as refused:
-        train(runs(composed("+sweep=quick")), device="cuda")
-    assert len(refused.value.faults) == 1

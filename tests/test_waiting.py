@@ -93,7 +93,7 @@ def test_a_pack_that_never_gets_done_is_given_up_and_the_others_are_not(
     assert queue.submitted == {"p0000": 1, "p0001": waiting.MOST_SUBMISSIONS}
     assert queue.done == {"p0000"}
     said = capsys.readouterr().err
-    assert said.count("1 packs do not get done, p0001 among them; phasegrok status") == 1
+    assert said.count("not getting done: 1 pack, p0001 among them; phasegrok status") == 1
 
 
 def test_a_controller_that_does_not_answer_for_a_while_ends_nothing(

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from phasegrok import cells
+from phasegrok import cells, words
 from phasegrok.cells import Config
 from phasegrok.config import counted, single
 from phasegrok.config.composing import NO_HEADER
@@ -146,6 +146,11 @@ def _list_faults(where: str, axis: Mapping[str, Any], spaced: Sequence[str]) -> 
         return [f"{where}.values = {shown(values)}: null has no place on an axis drawn in numbers"]
     if axis.get("scale") == "log" and not all(_has_logarithm(value) for value in values):
         return [f"{where}.values = {shown(values)}: a log axis holds numbers >= 0 only"]
+    if axis.get("scale") == "log" and not any(values):
+        return [
+            f"{where}.values = {shown(values)}: a log axis cannot hold 0 alone; add a number > 0, "
+            f"or set {where}.scale=linear"
+        ]
     return _double_faults(where, cells.axis_values(axis))
 
 
@@ -203,7 +208,8 @@ def _size_faults(config: Config) -> list[str]:
     if runs <= MOST_RUNS:
         return []
     told = " x ".join(str(length) for length in lengths)
-    return [f"the sweep has {runs:,} runs ({told} cells, {seeds} seeds); at most {MOST_RUNS:,}"]
+    size = f"{runs:,} runs ({told} cells, {words.counted(seeds, 'seed')})"
+    return [f"the sweep has {size}; at most {MOST_RUNS:,}"]
 
 
 # ---------------------------------------------------------------------------------------- cells

@@ -14,6 +14,7 @@ from phasegrok import models, tasks
 from phasegrok.cells import Config, lookup
 from phasegrok.config.schema import Composed, schema_of
 from phasegrok.config.words import leaves, meant, shown
+from phasegrok.words import counted
 
 # What pydantic calls a key that the schema does not have.
 UNKNOWN_KEY = ("extra_forbidden", "invalid_key")
@@ -215,12 +216,18 @@ def _launch_faults(launch: Mapping[str, Any]) -> Iterator[str]:
                 f"launch.devices = {shown(launch['devices'])}: names GPUs, but launch.device = cpu "
                 "uses none; leave out one of the two"
             )
+        if launch["name"] == "inline" and len(launch.get("devices") or ()) > 1:
+            yield (
+                f"launch.devices = {shown(launch['devices'])}: launch=inline trains in this "
+                "process, on one GPU; name one, or train with launch=local"
+            )
         return
     if launch["device"] == "cuda" and not launch["gpus_per_node"]:
         yield "launch.device = cuda: needs launch.gpus_per_node >= 1; it is 0, for CPU jobs"
     if launch["device"] == "cpu" and launch["gpus_per_node"]:
         yield (
-            f"launch.device = cpu: would leave {launch['gpus_per_node']} GPUs a job idle; "
+            "launch.device = cpu: would leave "
+            f"{counted(launch['gpus_per_node'], 'GPU')} a job idle; "
             "CPU jobs need launch.gpus_per_node = 0"
         )
     for name in launch["parameters"]:

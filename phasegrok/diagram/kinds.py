@@ -23,6 +23,7 @@ from phasegrok.frames.places import placed
 from phasegrok.frames.power_laws import law_of, scaling_line, scaling_runs
 from phasegrok.frames.probability import phase_probability
 from phasegrok.frames.steps import steps_map
+from phasegrok.words import counted
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,8 @@ def differences(asked: Asked) -> Picture:
     picture = maps.difference_picture(full, axes, names, found, f" and {data_hash(theirs)}")
     judged, budget = rule_text(asked.rule, asked.steps), other.rule.budget or asked.steps
     if budget != asked.steps:
-        gap = other.rule.gap_steps(budget)
-        judged += f" In the second: {gap:g} steps or more after fitting, within {budget} steps."
+        gap, within = (counted(n, "step") for n in (other.rule.gap_steps(budget), budget))
+        judged += f" In the second: {gap} or more after fitting, within {within}."
     about = f"The second, {other.name}: {other.about(theirs)}"
     return replace(picture, shows=f"{picture.shows} {about}", rule=judged, runs=mine)
 

@@ -22,6 +22,7 @@ from phasegrok.diagram.values import MEDIAN_OPEN, Scale, add_bar
 from phasegrok.errors import InputError
 from phasegrok.frames import Axis, label
 from phasegrok.frames.efficiency import FRACTION
+from phasegrok.words import counted
 
 _MINUS = "\N{MINUS SIGN}"
 _LATER: dict[str, Any] = {"marker": "^", "linestyle": "", "markersize": 4}
@@ -54,8 +55,8 @@ def efficiency_picture(table: pd.DataFrame, by: Sequence[Axis], accuracy: float)
     censored = table["shown"].tolist().count("censored")
     stopped = int(table["stopped"].to_numpy().sum())
     rest = (
-        f". {stopped} runs were stopped when the sweep's rule had decided them, short of this "
-        "accuracy, and count as longer"
+        f". Counted as longer: {counted(stopped, 'run')} stopped when the sweep's rule had decided "
+        "them, short of this accuracy"
         if stopped
         else ""
     )
@@ -66,7 +67,8 @@ def efficiency_picture(table: pd.DataFrame, by: Sequence[Axis], accuracy: float)
         shows=f"steps to validation accuracy ≥ {accuracy:g}: Kaplan–Meier median over seeds, bands "
         f"over the seeds that crossed. Arrows, at least so many steps: {MEDIAN_OPEN}" + rest,
         alt=f"Steps to validation accuracy {accuracy:g} against the training fraction from "
-        f"{low:g} to {high:g}, {len(groups)} lines; {censored} of {len(table)} points censored.",
+        f"{low:g} to {high:g}, {counted(len(groups), 'line')}; {censored} of {len(table)} points "
+        "censored.",
     )
 
 
@@ -174,8 +176,8 @@ def scaling_picture(
         shows=f"{words}, a point for each run, with the power law that log-normal regression fits, "
         "where censored runs count as longer, and others are known to the evaluation that saw them"
         f"{others}. Exponents with {level} intervals: {laws}{out}",
-        alt=f"Scaling of the {words}. {laws}. {about['events']} runs crossed, {about['censored']} "
-        "are censored.",
+        alt=f"Scaling of the {words}. {laws}. {counted(about['events'], 'run')} "
+        f"crossed, {about['censored']} censored.",
     )
 
 

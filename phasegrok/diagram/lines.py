@@ -24,6 +24,7 @@ from phasegrok.frames import Axis, axis_cells, label
 from phasegrok.frames.captions import span_text, undecided_text
 from phasegrok.frames.probability import half_widths
 from phasegrok.phases import PHASES, Rule
+from phasegrok.words import counted
 
 _STYLES: dict[str, tuple[str, Any, str]] = {"train": (TRAIN, "--", "s"), "val": (VAL, "-", "o")}
 _WORDS = {"train": "training", "val": "validation"}
@@ -149,7 +150,7 @@ def curves_picture(
     """
     lines = [_line(name, _WORDS[name]) for name in _STYLES]
     threshold = Line2D([], [], color=THRESHOLD, linewidth=0.6, linestyle=":", label="threshold")
-    seeds = max(table["seed"].nunique() for _, table in chosen)
+    seeds = max(len(set(table["seed"].tolist())) for _, table in chosen)
     headings = [head for head, _ in chosen]
     none = f". No curves yet: {'; '.join(without)}" if without else ""
     return Picture(
@@ -160,8 +161,8 @@ def curves_picture(
         entries=[*lines, threshold],
         shows="accuracy and loss against the step, from the first stored step above 0; a line for "
         f"each seed. A line ends where its run did{none}",
-        alt=f"Training curves of {len(chosen)} cells with up to {seeds} seeds: "
-        f"{'; '.join(headings)}.",
+        alt=f"Training curves of {counted(len(chosen), 'cell')} with up to "
+        f"{counted(seeds, 'seed')}: {'; '.join(headings)}.",
     )
 
 

@@ -28,6 +28,7 @@ from phasegrok.diagram.panels import paint_cells, paint_phases
 from phasegrok.diagram.tiles import Size, Tiles, facets, multiples, paint_tiles
 from phasegrok.frames import Axis
 from phasegrok.frames.captions import alt_text, spans_text, undecided_text
+from phasegrok.words import counted
 
 Axes4 = Mapping[str, Axis]
 
@@ -124,8 +125,8 @@ def agreement_words(found: Mapping[str, Any]) -> str:
     share = [f"{100 * found[name]:.3g}" for name in ("share", "share.low", "share.high")]
     kappa = [f"{found[name]:.2f}" for name in ("kappa", "kappa.low", "kappa.high")]
     equal = round(found["share"] * found["cells"])
-    left_out = found.get("left_out", 0)
-    rest = f" {left_out} cells lack a phase in one of them." if left_out else ""
+    left_out = counted(found["left_out"], "cell") if found.get("left_out") else ""
+    rest = f" Left out: {left_out} without a phase in one of them." if left_out else ""
     return (
         f"{equal} of {found['cells']} cells are equal: {share[0]} % (95 % bootstrap interval over "
         f"cells {share[1]} to {share[2]} %), Cohen's κ = {kappa[0]} ({kappa[1]} to {kappa[2]})."

@@ -22,6 +22,7 @@ from phasegrok.diagram.panels import paint_cells
 from phasegrok.diagram.style import TWO_COLUMNS
 from phasegrok.diagram.tiles import facets
 from phasegrok.frames import Axis, label, phase_counts, phase_map, planned_axes, planned_runs
+from phasegrok.words import counted
 
 _MAP = 1.75  # inches that a map takes across, with its words
 
@@ -62,6 +63,7 @@ def save(
     rows = math.ceil(len(entries) / cols)
     every = pd.concat([one.full.loc[:, ["shown", "tied"]] for one in entries], ignore_index=True)
     told = [f"{one.name}: {_counts(one)}" for one in entries]
+    several = counted(len(entries), "sweep")
     data = hashlib.sha256("\n".join(one.data for one in entries).encode()).hexdigest()[:12]
     picture = Picture(
         lambda room, size: _paint(room, entries, (rows, cols), size[0]),
@@ -70,10 +72,10 @@ def save(
         up=1.25,
         entries=phase_entries(every, counted=False),
         shows="",
-        alt=f"Contact sheet of {len(entries)} sweeps. {' '.join(told)}",
+        alt=f"Contact sheet of {several}. {' '.join(told)}",
     )
     text = (
-        f"{len(entries)} sweeps in {name}, the majority phase of each cell, headed by cells and "
+        f"{several} in {name}, the majority phase of each cell, headed by cells and "
         f"runs; of a sweep with facets, all its panels. Data {data}."
     )
     figure = lay_out(picture, text, width)
@@ -89,9 +91,13 @@ def save(
     return write(figure, out_dir, "contact_sheet", facts, formats)
 
 
+def _size(one: Entry) -> str:
+    return f"{counted(len(one.full), 'cell')}, {counted(one.runs, 'run')}"
+
+
 def _counts(one: Entry) -> str:
     counts = ", ".join(f"{count} {name}" for name, count in phase_counts(one.full).items())
-    return f"{len(one.full)} cells, {one.runs} runs; {counts}."
+    return f"{_size(one)}; {counts}."
 
 
 def _paint(
@@ -111,7 +117,7 @@ def _map(room: SubFigure, one: Entry, across: float) -> None:
         ax.set_yscale("log" if ground.y.log else "linear")
         ax.set(xticks=[], yticks=[])
         ax.minorticks_off()
-    head = [*lines(one.name, across), f"{len(one.full)} cells, {one.runs} runs"]
+    head = [*lines(one.name, across), _size(one)]
     room.suptitle("\n".join(head), fontsize=7, parse_math=False)
     words = {"fontsize": 6, "parse_math": False}
     room.supxlabel("\n".join(lines(label(one.axes["x"].key), across)), **words)

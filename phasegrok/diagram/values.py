@@ -24,6 +24,7 @@ from phasegrok.frames import Axis
 from phasegrok.frames.captions import span_text, spans_text, undecided_text
 from phasegrok.frames.probability import half_widths
 from phasegrok.phases import PHASES
+from phasegrok.words import counted
 
 Axes4 = Mapping[str, Axis]
 
@@ -118,7 +119,7 @@ def steps_picture(full: pd.DataFrame, axes: Axes4, label: str, *, delay: bool = 
         shows=f"{label}: Kaplan–Meier median over {seeds}, the step by which half of them had got "
         f"there. Hatched: {MEDIAN_OPEN}",
         alt=f"Map of the {label} over {spans_text(axes)}: {_range(full.loc[:, 'median'])}; "
-        f"{len(censored)} cells censored.",
+        f"{counted(len(censored), 'cell')} censored.",
         words=words,
     )
 
@@ -137,7 +138,7 @@ def value_picture(full: pd.DataFrame, axes: Axes4, label: str, taken: str) -> Pi
         taken: at which of a run's steps the value was, as a sentence.
     """
     without = int(full["without"].to_numpy().sum())
-    lacking = f" {without} runs have no finite value and are left out." if without else ""
+    lacking = f" Left out: {counted(without, 'run')} without a finite value." if without else ""
     known = full["median"].dropna().to_numpy(float)
     log = bool(len(known) and known.min() > 0 and known.max() >= _LOG * known.min())
     full = full.assign(value=full["median"])

@@ -12,6 +12,7 @@ from phasegrok.frames.grid import Axis, phase_counts
 from phasegrok.frames.words import label, value_text
 from phasegrok.phases import Rule
 from phasegrok.tasks import operations
+from phasegrok.words import counted
 
 Config = Mapping[str, Any]
 
@@ -54,7 +55,7 @@ def caption(
     )
     if rule is None:
         rule = rule_text(Rule.from_config(config["phase"]), budget)
-    budget_text = f"Budget {budget} steps"
+    budget_text = f"Budget {counted(budget, 'step')}"
     if rule and judged not in (None, budget):
         budget_text += f", judged as if it were {judged}"
     sentences = [
@@ -86,8 +87,9 @@ def apart_text(frame: pd.DataFrame, config: Config, first: Config) -> str:
         for key, value in mine.items()
         if key not in swept and theirs.get(key) != value
     ]
-    runs = f"budget {config['train']['steps']} steps, {len(frame)} runs of {_seeds(frame)}"
-    return f"{runs}, {', '.join(apart) or 'all else as in the first'}"
+    budget, runs = counted(config["train"]["steps"], "step"), counted(len(frame), "run")
+    others = ", ".join(apart) or "all else as in the first"
+    return f"budget {budget}, {runs} of {_seeds(frame)}, {others}"
 
 
 def _settings(config: Config) -> dict[str, Any]:
@@ -105,8 +107,8 @@ def rule_text(rule: Rule, budget: int, varied: str = "") -> str:
     above = f"the {varied} above each map"
     train, val = _crossed("train", rule), _crossed("val", rule)
     crossed = f"fitted and generalised at {above}" if varied == "accuracy" else f"{train}, {val}"
-    gap = above if varied == "gap" else f"{rule.gap_steps(budget):g} steps"
-    within = above if varied == "budget" else f"{budget} steps"
+    gap = above if varied == "gap" else counted(rule.gap_steps(budget), "step")
+    within = above if varied == "budget" else counted(budget, "step")
     return (
         f"First crossing: {crossed}. Grokking: generalised {gap} or more after fitting. "
         f"Memorization: fitted, even if it collapsed later, and not generalised within {within} "
@@ -130,8 +132,8 @@ def _crossed(side: str, rule: Rule) -> str:
 def alt_text(runs: int, axes: Mapping[str, Axis], full: pd.DataFrame) -> str:
     """The phase diagram for a reader who cannot see it: what is drawn over what, and the counts."""
     counts = ", ".join(f"{count} {name}" for name, count in phase_counts(full).items())
-    cells_text = f"{len(full)} cells, {runs} runs"
-    return f"Phase diagram over {spans_text(axes)}. {cells_text}. Cells: {counts}."
+    size = f"{counted(len(full), 'cell')}, {counted(runs, 'run')}"
+    return f"Phase diagram over {spans_text(axes)}. {size}. Cells: {counts}."
 
 
 def span_text(values: pd.Series) -> str:
@@ -234,7 +236,7 @@ def _runs(frame: pd.DataFrame, shows: str = "") -> str:
 def counted_text(frame: pd.DataFrame) -> tuple[str, str, str]:
     """How many runs there are, of which seeds, and what a phase map shows of these."""
     failed = frame["status"].tolist().count("failed") if "status" in frame else 0
-    count = f"{len(frame)} runs" + (f" ({failed} failed)" if failed else "")
+    count = counted(len(frame), "run") + (f" ({failed} failed)" if failed else "")
     of = _seeds(frame)
     return count, of, f"the majority of {of}" if of.startswith("seeds") else of
 

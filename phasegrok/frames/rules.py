@@ -13,6 +13,7 @@ from phasegrok.errors import InputError
 from phasegrok.frames.compare import phase_words
 from phasegrok.frames.grid import Axis, phase_map
 from phasegrok.phases import LADDER, UNDECIDED, Rule, classify
+from phasegrok.words import counted
 
 # A rule and the words for it on a figure.
 Named = tuple[str, Rule]
@@ -30,7 +31,9 @@ def budget_rules(
     if min(steps, default=0) < 1:
         raise InputError(f"budget {budget}: its shares {list(shares)} must be one step or more")
     gap = math.ceil(rule.gap_steps(budget))  # crossings are whole steps: rounding up changes none
-    return [(f"budget {part} steps", replace(rule, budget=part, gap=gap)) for part in steps]
+    return [
+        (f"budget {counted(part, 'step')}", replace(rule, budget=part, gap=gap)) for part in steps
+    ]
 
 
 def gap_rules(rule: Rule, gaps: Sequence[int | float] | None = None) -> list[Named]:
@@ -62,7 +65,7 @@ def _is_share(gap: int | float) -> bool:
 
 
 def _gap_words(gap: int | float) -> str:
-    return f"gap {100 * gap:g} % of the budget" if _is_share(gap) else f"gap {gap:g} steps"
+    return f"gap {100 * gap:g} % of the budget" if _is_share(gap) else f"gap {counted(gap, 'step')}"
 
 
 def accuracy_rules(

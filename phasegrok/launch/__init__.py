@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import signal
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from phasegrok import phases, sizing
@@ -19,6 +18,7 @@ from phasegrok.launch.local import Pool, WorkerLost
 from phasegrok.plan import Plan
 from phasegrok.progress import Progress
 from phasegrok.store import Store, load
+from phasegrok.words import counted
 
 Event = dict[str, Any]
 Take = Callable[[Event], None]
@@ -92,6 +92,11 @@ def _refuse_missing_gpus(planned: Plan) -> None:
             f"launch.devices: no GPU {', '.join(missing)} for this process; there {found} "
             "(nvidia-smi lists a machine's GPUs, CUDA_VISIBLE_DEVICES narrows them)"
         )
+    if planned.config["launch"]["name"] == "inline":
+        from phasegrok.worker import refuse_missing_gpu
+
+        asked = f"launch.device = {planned.config['launch']['device']}"
+        refuse_missing_gpu(asked, sizing.device_of(planned.config), "launch.device=cpu")
 
 
 def unanswered(planned: Plan) -> int:
@@ -118,14 +123,18 @@ def collect(store: Store) -> list[dict[str, Any]]:
 
 def _inline(planned: Plan, progress: Progress, interrupted: Interrupt) -> None:
     """All packs in this process, for debugging."""
+    import torch
+
     from phasegrok.worker import run_packs
 
+    ids, take = iter([pack.pack_id for pack in planned.packs]), _progress_only(progress.take)
+    on_gpu = nullcontext()
     if planned.config["launch"].get("devices"):
-        os.environ["CUDA_VISIBLE_DEVICES"] = sizing.gpus(planned.config)[0]
-    ids = iter([pack.pack_id for pack in planned.packs])
-    run_packs(
-        planned.store, lambda: next(ids, None), _progress_only(progress.take), interrupted.is_set
-    )
+        # By its place: this process may have been on another GPU, and what is visible is settled.
+        (gpu,) = sizing.gpus(planned.config)
+        on_gpu = torch.cuda.device(sizing.visible_gpus().index(gpu))
+    with on_gpu:
+        run_packs(planned.store, lambda: next(ids, None), take, interrupted.is_set)
 
 
 def _local(planned: Plan, progress: Progress, interrupted: Interrupt) -> None:
@@ -168,12 +177,12 @@ def _submit_and_leave(planned: Plan) -> int:
     ids = ", ".join(each.array_id for each in made)
     waiting = sum(pack.pack_id not in packs for pack in planned.packs)
     where = shlex.quote(str(planned.store.path))
-    in_all = f"{slurm.counted(jobs, 'job')} in {slurm.counted(len(made), 'array')}"
+    in_all = f"{counted(jobs, 'job')} in {counted(len(made), 'array')}"
     print(f"submitted {in_all}: {ids}" if made else "nothing submitted")
     if len(packs) - sum(len(job) for each in made for job in each.packs) > 0 or not made:
-        print(f"{len(packs)} packs are in flight")
+        print(f"in flight: {counted(len(packs), 'pack')}")
     if waiting and planned.config["launch"]["max_queued"] is not None:
-        print(f"{waiting} packs have no room in the queue (launch.max_queued); later:")
+        print(f"no room in the queue for {counted(waiting, 'pack')} (launch.max_queued); later:")
         print(f"  phasegrok retry {where}        submits them; launch.wait=true does it by itself")
     print(f"  phasegrok status {where}       how far it is (--watch goes on looking)")
     print(f"  phasegrok collect {where}      results and figure of what there is")
@@ -217,7 +226,8 @@ def _print_summary(planned: Plan, rows: Sequence[dict[str, Any]], progress: Prog
         f"{name} {counts[name]}" for name in (*phases.PHASES, phases.UNDECIDED) if counts[name]
     ]
     parts += [f"failed {failed}"] * bool(failed)
-    print(f"{counts.total()} of {len(planned.runs)} runs: {', '.join(parts) or 'none yet'}")
+    runs = counted(len(planned.runs), "run")
+    print(f"{counts.total()} of {runs}: {', '.join(parts) or 'none yet'}")
     if progress.run_steps:
         print(progress.speed())
     store = planned.store
@@ -231,7 +241,7 @@ def _print_summary(planned: Plan, rows: Sequence[dict[str, Any]], progress: Prog
 
 def _print_how_to_go_on(planned: Plan, missing: int, command: Sequence[str]) -> None:
     print(
-        f"{missing} runs are still to train; what ended is kept in {planned.store.path}; "
+        f"still to train: {counted(missing, 'run')}; what ended is kept in {planned.store.path}; "
         f"go on with:\n  {shlex.join(command)}",
         file=sys.stderr,
     )

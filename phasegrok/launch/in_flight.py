@@ -9,6 +9,7 @@ from phasegrok.errors import InputError
 from phasegrok.plan import Plan
 from phasegrok.store import Store
 from phasegrok.submitted import Submission
+from phasegrok.words import counted
 
 
 def in_flight(store: Store) -> set[str]:
@@ -76,9 +77,9 @@ def refuse_replacing(planned: Plan) -> None:
     busy = sorted(moved & in_flight(store)) if moved else []
     if busy:
         raise InputError(
-            f"{len(busy)} packs ({', '.join(busy[:3])}{', ...' * (len(busy) > 3)}) are being "
-            "trained or wait in the queue, and their runs would go into other packs for another "
-            "device, train.lanes or train.compile: let them end, or end them first with "
+            f"being trained, or in the queue: {counted(len(busy), 'pack')} ({', '.join(busy[:3])}"
+            f"{', ...' * (len(busy) > 3)}), whose runs would go into other packs for another "
+            "device, train.lanes or train.compile; let them end, or end them first with "
             f"`phasegrok cancel {store.path}`"
         )
 

@@ -29,6 +29,7 @@ from phasegrok.plan import Plan
 from phasegrok.store import Store
 from phasegrok.store.provenance import versions
 from phasegrok.submitted import Submission
+from phasegrok.words import counted, counted_range
 
 # A site's MaxArraySize where it cannot be asked for: what SLURM has if a site sets nothing.
 USUAL_ARRAY_SIZE = 1001
@@ -204,19 +205,15 @@ def preview(planned: Plan) -> str:
     made = arrays(jobs, size)
     counts = [len(pack.runs) for pack in planned.packs]
     told = "" if config["launch"]["max_array_size"] else " (unless the site says otherwise)"
-    runs = " to ".join(map(str, dict.fromkeys((min(counts), max(counts)))))
+    runs = counted_range(min(counts), max(counts), "run")
     lines = [
-        f"{runs} runs per pack, {counted(sizing.packs_at_a_time(config), 'pack')} a job: "
+        f"{runs} per pack, {counted(sizing.packs_at_a_time(config), 'pack')} a job: "
         f"{counted(len(jobs), 'job')} in {counted(len(made), 'array')} of at most {size}{told}",
         _hours(planned),
         "",
         executor(config, planned.store).text(len(made[0])),
     ]
     return "\n".join(lines)
-
-
-def counted(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _hours(planned: Plan) -> str:

@@ -14,6 +14,7 @@ from phasegrok.launch import slurm
 from phasegrok.launch.in_flight import cancelled, in_flight
 from phasegrok.plan import Plan
 from phasegrok.progress import Progress
+from phasegrok.words import counted
 
 # Seconds between two looks at the store, and at the queue where no pack has ended meanwhile:
 # controllers are shared, and do not like to be asked often.
@@ -64,7 +65,7 @@ class _Queue:
             return True
         if left and not again and not left & busy:
             self._say(
-                f"{len(left)} packs do not get done, {min(left)} among them; "
+                f"not getting done: {counted(len(left), 'pack')}, {min(left)} among them; "
                 f"phasegrok status {self._planned.store.path} says why"
             )
         return bool(again or left & busy)

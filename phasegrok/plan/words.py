@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from phasegrok import cells, sizing
 from phasegrok.cells import Config
+from phasegrok.words import counted, counted_range
 
 if TYPE_CHECKING:
     from phasegrok.plan import Plan
@@ -15,27 +16,29 @@ def describe(planned: Plan) -> str:
     """The plan in a few lines: size, what is known, packs, how it will run."""
     config = planned.config
     seeds, missing = len(cells.seeds(config)), sum(len(p.runs) for p in planned.packs)
-    lines = [f"{config['sweep']['name']}: {_axes_line(config)}, {seeds} seed{'s'[: seeds > 1]}"]
-    counts = f"{len(planned.runs)} runs: {planned.done} done, "
+    lines = [f"{config['sweep']['name']}: {_axes_line(config)}, {counted(seeds, 'seed')}"]
+    counts = f"{counted(len(planned.runs), 'run')}: {planned.done} done, "
     lines.append(counts + f"{sum(map(len, planned.reused.values()))} reused, {missing} to train")
-    lines += [f"  {len(rows)} rows from {source}" for source, rows in planned.reused.items()]
+    for source, rows in planned.reused.items():
+        lines.append(f"  {counted(len(rows), 'row')} from {source}")
     if planned.continued:
-        lines.append(f"  {planned.continued} censored runs go on from their kept states")
+        lines.append(f"  {counted(planned.continued, 'censored run')} continued from kept states")
     if planned.anew:
         lines.append(
-            f"  {planned.anew} censored runs train anew: their states were not kept "
+            f"  {counted(planned.anew, 'censored run')} trained anew: no states were kept "
             "(train.keep_state=true keeps them)"
         )
     if planned.given_up:
         times = f"{config['launch']['max_attempts']} times (launch.max_attempts)"
-        lines.append(f"  {planned.given_up} runs failed {times} and are not tried again")
+        lines.append(f"  {counted(planned.given_up, 'run')} failed {times}, not tried again")
     if planned.packs:
         widths = sorted({pack.width for pack in planned.packs})
         steps = sum(pack.run_steps for pack in planned.packs)
-        lanes_text = " to ".join(map(str, dict.fromkeys((widths[0], widths[-1]))))
+        lanes_text = counted_range(widths[0], widths[-1], "lane")
         most = "at most " if sizing.device_of(config) == "cuda" else ""
         lines.append(
-            f"{len(planned.packs)} packs of {most}{lanes_text} lanes, at most {steps:,} run-steps; "
+            f"{counted(len(planned.packs), 'pack')} of {most}{lanes_text}, "
+            f"at most {counted(f'{steps:,}', 'run-step')}; "
             f"{config['launch']['name']} on {sizing.device_of(config)}"
         )
         lines.append(_compiling_line(planned))

@@ -11,6 +11,7 @@ from phasegrok.claims import ENDED, FAILED, STOPPED, Attempt
 from phasegrok.slurm import Job
 from phasegrok.status.runs import Ran
 from phasegrok.status.scene import AT_WORK, Scene, of_this_life
+from phasegrok.words import counted
 
 DONE = "done"  # nothing of it is left to train
 RUNNING = "running"
@@ -99,7 +100,8 @@ def _placed(scene: Scene, name: str, missing: int, again: int) -> tuple[str, str
     if job is not None:
         return _in_queue(scene, attempt, job)
     if not missing:
-        return (NOT_BEGUN, f"{again} failed runs may be tried again") if again else (DONE, "")
+        why = f"{counted(again, 'failed run')} may be tried again"
+        return (NOT_BEGUN, why) if again else (DONE, "")
     if not sent:
         return _without_job(scene, attempt)
     (job_id, submission), local = sent[-1], attempt and attempt.job_id not in scene.job_ids
@@ -178,7 +180,7 @@ def reason(job: Job) -> str:
 
 
 def so_far(attempt: Attempt) -> str:
-    return f"{attempt.runs} of {attempt.of} runs" if attempt.of else "0 runs"
+    return f"{attempt.runs} of {counted(attempt.of, 'run')}" if attempt.of else "0 runs"
 
 
 def duration(seconds: float) -> str:

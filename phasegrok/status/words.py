@@ -20,6 +20,7 @@ from phasegrok.status.packs import (
     Pack,
     duration,
 )
+from phasegrok.words import counted
 
 # Longer lists are cut.
 MOST_LINES, MOST_NAMES = 10, 3
@@ -44,13 +45,14 @@ def describe(status: Status) -> str:
 
 def _head(status: Status) -> list[str]:
     runs = ", ".join(_counts(status.runs, ("done", "failed", *STATES[1:])))
-    lines = [f"{status.name} in {status.path}", f"{status.planned} runs: {runs or 'none planned'}"]
+    planned = f"{counted(status.planned, 'run')}: {runs or 'none planned'}"
+    lines = [f"{status.name} in {status.path}", planned]
     if status.phases.total():
         labels = (*phases.PHASES, phases.UNDECIDED)
         lines.append(f"phases so far: {', '.join(_counts(status.phases, labels))}")
     states = Counter(pack.state for pack in status.packs)
     if states:
-        lines.append(f"{len(status.packs)} packs: {', '.join(_counts(states, STATES))}")
+        lines.append(f"{counted(len(status.packs), 'pack')}: {', '.join(_counts(states, STATES))}")
     if status.going_on:
         eta = "?" if status.eta is None else duration(status.eta)
         lines.append(f"{status.rate:,.0f} run-steps/s, ETA {eta}")
@@ -101,7 +103,8 @@ def _packs(status: Status) -> list[str]:
 
 
 def _happened(status: Status) -> list[str]:
-    return [*([f"{status.before} attempts before"] if status.before else []), *status.happened]
+    before = [f"{counted(status.before, 'attempt')} before"] if status.before else []
+    return [*before, *status.happened]
 
 
 def _failures(status: Status) -> list[str]:
@@ -113,7 +116,7 @@ def _failures(status: Status) -> list[str]:
     more = status.runs["failed"] - len(status.failures)
     lines += [f"and {more} more"] * bool(more)
     if status.given_up:
-        lines.append(f"{status.given_up} of them are not tried again (launch.max_attempts)")
+        lines.append(f"{status.given_up} of them not tried again (launch.max_attempts)")
     return lines
 
 

@@ -106,7 +106,7 @@ def test_values_are_those_where_runs_stopped_and_the_caption_says_how_many_did_e
     )
     assert "weight norm where each run stopped" in picture.shows
     assert "12 of 24 did before their budget, 12 of them decided" in picture.shows
-    assert "12 runs have no finite value and are left out" in picture.shows
+    assert "Left out: 12 runs without a finite value" in picture.shows
     whole = kind("value").picture(asked(column="weight_norm")).shows
     assert (
         "12 of 24 did before their budget, 12 of them decided" in whole and "left out" not in whole

@@ -157,7 +157,7 @@ def test_a_figure_says_no_more_of_the_rule_than_it_is_made_by(
 @pytest.mark.parametrize(
     ("options", "maps"),
     [
-        (["--gap", "1"], ["gap 1 steps: reference", "gap 2 steps: "]),
+        (["--gap", "1"], ["gap 1 step: reference", "gap 2 steps: "]),
         (["--gap", "0.6", "--gaps", "0.9", "7"],
          ["gap 60 % of the budget: reference", "gap 90 % of the budget: ", "gap 7 steps: "]),
     ],

@@ -46,6 +46,12 @@ def test_the_caption_states_the_rule_in_force_and_that_it_is_not_the_sweeps_own(
         assert page.locator("#caption").inner_text() == first
 
 
+def test_the_page_tells_one_step_as_one(small: Path, opened: Open) -> None:
+    with opened(small.as_uri()) as page:
+        told = page.evaluate("ruleText({train: 0.9, val: 0.9, gap: 1, share: false, budget: 2})")
+    assert told == rule_text(Rule(gap=1), 2) and "generalised 1 step or more" in told
+
+
 def test_the_caption_states_the_map_and_the_slice(large: Path, opened: Open) -> None:
     with opened(large.as_uri()) as page:
         page.select_option("#map-kind", "weight_norm")

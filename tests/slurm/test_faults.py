@@ -250,7 +250,7 @@ def test_a_restart_of_the_controller(cluster: Cluster, undisturbed: Path, tmp_pa
     cluster.restart_controller()
     cluster.restart_controller(signal.SIGKILL)
     assert f"{struck.job} ({PACK}): RUNNING" in struck.status()
-    struck.assert_recovered(undisturbed, "restart of slurmctld", "1 packs: 1 done", retries=0)
+    struck.assert_recovered(undisturbed, "restart of slurmctld", "1 pack: 1 done", retries=0)
     assert len(struck.attempts) == 1
 
 

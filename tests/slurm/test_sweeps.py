@@ -72,7 +72,7 @@ def test_without_waiting_the_queue_is_filled_again_by_retry(slurm: Cluster, tmp_
     sweep = Sweep(slurm, tmp_path / "quick", *QUICK, "launch.max_queued=3")
     answer = sweep.submit()
     assert "submitted 3 jobs" in answer.stdout
-    assert "5 packs have no room in the queue" in answer.stdout
+    assert "no room in the queue for 5 packs" in answer.stdout
     assert sweep.complete() >= 1
     made = submitted.submissions(sweep.store)
     assert sorted(name for each in made for job in each.packs for name in job) == [

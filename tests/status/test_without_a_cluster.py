@@ -121,7 +121,7 @@ def test_failed_runs_are_shown_with_the_last_line_of_their_traceback(
     for run_id in {first, second} & shown.keys():
         assert shown[run_id].line == "ValueError: not in the mood"
         assert str(store.errors / f"{run_id}.json") in text
-    assert "1 of them are not tried again (launch.max_attempts)" in text
+    assert "1 of them not tried again (launch.max_attempts)" in text
 
 
 def test_a_directory_that_may_only_be_read_is_read(store: Store, says: Says) -> None:

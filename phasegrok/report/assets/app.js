@@ -47,7 +47,7 @@ function facts() {
   byId("name").textContent = data.name;
   byId("standing").textContent = waiting > 0
     ? `${numberText(data.runs)} of ${numberText(data.planned)} planned runs have ended; the others are missing.`
-    : `All ${numberText(data.planned)} planned runs have ended.`;
+    : `Every planned run has ended (${numberText(data.planned)}).`;
   if (page.lost) byId("standing").append(` phasegrok watch ${page.lost}; this is the last it told.`);
   byId("failures").replaceChildren(failureTable(data));
   byId("failed").querySelector("summary").textContent = `Failed runs (${data.failed})`;

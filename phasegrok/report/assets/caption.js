@@ -5,7 +5,7 @@ function captionOf({ data, state, map }) {
   const { asked, budget, runs, seeds, majority, data: hash } = data.caption;
   const shows = map.id === "phase"
     ? `${runs}; cells (counted in the legend) show ${majority}` : `${runs} of ${seeds}; ${map.shows}`;
-  const start = [asked, sliceText(data, state), `Budget ${budget} steps, ${shows}.`];
+  const start = [asked, sliceText(data, state), `Budget ${counted(budget, "step")}, ${shows}.`];
   const own = isOwnRule(data, state.rule);
   return [
     `${start.filter(Boolean).join(" ")} `,
@@ -33,6 +33,7 @@ function ruleText(rule) {
   const text = (value) => String(Number(value.toPrecision(6)));
   return `First crossing: fitted at training accuracy ≥ ${text(rule.train)}, generalised at ` +
     `validation accuracy ≥ ${text(rule.val)}. Grokking: generalised ` +
-    `${text(gapSteps(rule, rule.budget))} steps or more after fitting. Memorization: fitted, even ` +
-    `if it collapsed later, and not generalised within ${rule.budget} steps (censored).`;
+    `${counted(text(gapSteps(rule, rule.budget)), "step")} or more after fitting. Memorization: ` +
+    "fitted, even if it collapsed later, and not generalised within " +
+    `${counted(rule.budget, "step")} (censored).`;
 }

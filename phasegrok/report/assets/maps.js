@@ -103,6 +103,11 @@ function gradient(colors) {
   });
 }
 
+/** "1 run", "2 runs", from a number that is written already. */
+function counted(text, what) {
+  return `${text} ${what}${String(text) === "1" ? "" : "s"}`;
+}
+
 /** A number as a reader would write it. */
 function numberText(value) {
   if (!Number.isFinite(value)) return "none";

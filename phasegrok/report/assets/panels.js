@@ -61,7 +61,7 @@ function cellLines({ data, rule, summary, map }, cell) {
     .filter(([, count]) => count > 0)
     .map(([phase, count]) => `${phase} ${count} of ${counts.known + counts.undecided}` +
       (counts.undecided ? "" : ` ${percent(data, count, counts.known)}`) +
-      (phase === "memorization" ? `, censored at ${numberText(rule.budget)} steps` : ""));
+      (phase === "memorization" ? `, censored at ${counted(numberText(rule.budget), "step")}` : ""));
   const none = runsOf(data, cell).length ? "no seed has a phase" : "no run here yet";
   lines.push(...(shares.length ? shares : [none]));
   if (counts.undecided) lines.push(`${counts.undecided} undecided: the stored data cannot answer this rule`);
@@ -93,7 +93,7 @@ function cellPanel(element, shown, cell) {
     make("h2", { text: cellText(data, cell) }),
     ...cellLines(shown, cell).slice(1).map((text) => make("div", { class: "small", text })),
     ...(curves.length ? [make("div", { id: "curves", role: "img", "aria-label":
-      `Accuracies of ${curves.length} seeds over their steps` }), curveKey(data)] : []),
+      `Accuracies of ${counted(curves.length, "seed")} by step` }), curveKey(data)] : []),
     ...withoutCurves(data, runs).map((text) => make("p", { class: "small", text })),
     rows.length
       ? table(["seed", "phase", "fits", "generalises", "ended", "run"], rows, [2, 3])
@@ -166,5 +166,5 @@ function downloadLinks(data) {
       });
     }
     return link;
-  }), make("span", { class: "small", text: `${numberText(data.runs)} runs, without curves` }));
+  }), make("span", { class: "small", text: `${counted(numberText(data.runs), "run")}, without curves` }));
 }
