@@ -255,7 +255,7 @@ def shared_part(config: Mapping[str, Any]) -> Config:
     The training set's size is missing here, since one compiled program serves all sizes; lanes
     side by side must have it in common too.
     """
-    own_task = ("train_fraction", "label_noise", "target_seed")
+    own_task = ("train_fraction", "label_noise", "target_seed", "error_threshold")
     optim = config["optim"]
     groups = optim.get("groups") or {}
     return {
@@ -264,6 +264,7 @@ def shared_part(config: Mapping[str, Any]) -> Config:
         "optim": {
             "name": optim["name"],
             "clipped": optim.get("clip_norm") is not None,
+            "sphere": optim.get("fix_norm") is not None,
             "groups": {g: sorted(k for k, v in s.items() if v is not None)
                        for g, s in groups.items()},
         },

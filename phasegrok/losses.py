@@ -1,7 +1,7 @@
 """What a run minimises, and how its outputs are read as an answer.
 
 A target is a class. Its target vector is its row of the codebook ([classes, d]) or, without one,
-its one-hot vector.
+its one-hot vector. In a task of regression each example is a class of its own.
 """
 
 from __future__ import annotations
@@ -51,12 +51,18 @@ def _is_label(outputs: Tensor, labels: Tensor) -> Tensor:
     return labels.unsqueeze(-1) == torch.arange(outputs.shape[-1], device=labels.device)
 
 
-def correct(outputs: Tensor, labels: Tensor, codebook: Tensor | None) -> Tensor:
+def correct(
+    outputs: Tensor, labels: Tensor, codebook: Tensor | None, within: Tensor | None = None
+) -> Tensor:
     """Whether each output stands for its label, bool [n], the same for every loss.
 
     An output stands for the nearest target vector in squared L2 distance; without a codebook that
     is the class of the largest output. Of equally near ones it is the first. NaN stands for none.
+    With `within` (0-d) it is right if its mean squared error is below that, whatever is nearest
+    (the accuracy of a regression, Omnigrok, Liu et al. 2023).
     """
+    if within is not None:
+        return per_example("mse", outputs, labels, codebook) < within.to(outputs.dtype)
     if codebook is None:
         scores = outputs
     else:

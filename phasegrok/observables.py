@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from phasegrok.optim import norm
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -48,7 +50,7 @@ def val_correct(m: Measured) -> Tensor:
 
 def weight_norm(m: Measured) -> Tensor:
     """L2 norm of all parameters together (Omnigrok, Liu et al. 2022, section 2)."""
-    return torch.stack([p.square().sum() for p in m.params.values()]).sum().sqrt()
+    return norm(m.params)
 
 
 OBSERVABLES: dict[str, Callable[[Measured], Tensor]] = {

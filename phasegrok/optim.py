@@ -39,7 +39,8 @@ def update(
             adam or sgd (L2 added to the gradient), as in torch.optim.
         step: updates done before this one, 0-d integer.
         hyper: lr, weight_decay, beta1, beta2, eps, momentum, warmup_steps, and, where used,
-            clip_norm and `GROUP.lr`, `GROUP.weight_decay`; 0-d float64.
+            clip_norm, fixed_norm (0: not this run's) and `GROUP.lr`, `GROUP.weight_decay`; 0-d
+            float64.
     """
     if "clip_norm" in hyper:
         grads = clipped(grads, hyper["clip_norm"])
@@ -59,6 +60,8 @@ def update(
         new_params[key], state = rule(param, grads[key], state, numbers[group])
         for slot, value in state.items():
             new_slots[slot][key] = value
+    if "fixed_norm" in hyper:
+        new_params = at_norm(new_params, hyper["fixed_norm"])
     return new_params, new_slots
 
 
@@ -108,6 +111,22 @@ def clipped(grads: Tensors, max_norm: Tensor) -> Tensors:
     total = torch.linalg.vector_norm(norms)
     factor = (max_norm.to(total.dtype) / (total + 1e-6)).clamp(max=1.0)
     return {key: grad * factor for key, grad in grads.items()}
+
+
+def norm(params: Mapping[str, Tensor]) -> Tensor:
+    """L2 norm of all parameters together, weights and biases (Omnigrok, Liu et al. 2023), 0-d."""
+    return torch.stack([p.square().sum() for p in params.values()]).sum().sqrt()
+
+
+def at_norm(params: Tensors, wanted: Tensor) -> Tensors:
+    """All parameters scaled so that their joint norm is `wanted`; 0 leaves them as they are.
+
+    That is how Omnigrok (Liu et al. 2023, section 2) trains on a sphere: after each update,
+    without projecting gradients and without touching the optimiser's state.
+    """
+    now = norm(params)
+    factor = torch.where(wanted > 0, wanted.to(now.dtype) / now, 1.0)
+    return {key: param * factor for key, param in params.items()}
 
 
 def _adam_numbers(lr: Tensor, decay: Tensor, hyper: Tensors) -> Tensors:
@@ -161,8 +180,12 @@ def _sgd(param: Tensor, grad: Tensor, state: Tensors, n: Tensors) -> tuple[Tenso
     return param - n["lr"] * buffer, {"momentum_buffer": buffer}
 
 
-def hyperparameters(optim: Mapping[str, object]) -> dict[str, float]:
-    """The numbers of an `optim` config that `update` reads, flat."""
+def hyperparameters(optim: Mapping[str, object], params: Mapping[str, Tensor]) -> dict[str, float]:
+    """The numbers of an `optim` config that `update` reads, flat.
+
+    Args:
+        params: those that training starts from; `fix_norm` keeps their norm.
+    """
     betas: Sequence[float] = optim.get("betas") or (0.9, 0.999)  # type: ignore[assignment]
     numbers: dict[str, object] = {
         "lr": optim["lr"],
@@ -175,6 +198,9 @@ def hyperparameters(optim: Mapping[str, object]) -> dict[str, float]:
     }
     if optim.get("clip_norm") is not None:
         numbers["clip_norm"] = optim["clip_norm"]
+    if optim.get("fix_norm") is not None:
+        double = {key: param.double() for key, param in params.items()}
+        numbers["fixed_norm"] = norm(double).item() if optim["fix_norm"] else 0.0
     groups: Mapping[str, Mapping[str, object]] = optim.get("groups") or {}  # type: ignore[assignment]
     for group, settings in groups.items():
         for setting, value in settings.items():

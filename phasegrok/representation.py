@@ -51,8 +51,7 @@ def parallelograms(labels: IntArray) -> IntArray:
 
 def equations(data: Dataset, found: IntArray) -> np.ndarray:
     """The parallelograms as linear equations of the embeddings, [q, symbols]."""
-    assert data.symbols is not None
-    matrix = np.zeros((len(found), data.symbols))
+    matrix = np.zeros((len(found), data.reads["symbols"]))
     at = np.arange(len(found))
     for side, sign in ((0, 1.0), (1, -1.0)):
         for symbol in data.inputs[found[:, side]].T:
@@ -90,8 +89,7 @@ def unique_structure(data: Dataset, train_indices: IntArray) -> bool:
     """Whether the training pairs leave the embeddings no choice but equal steps, E_k = a + k b."""
     found = parallelograms(data.labels)
     known = found[np.isin(found, train_indices).all(axis=1)]
-    assert data.symbols is not None
-    return bool(np.linalg.matrix_rank(equations(data, known)) == data.symbols - 2)
+    return bool(np.linalg.matrix_rank(equations(data, known)) == data.reads["symbols"] - 2)
 
 
 def rqi(data: Dataset, embedding: np.ndarray) -> float:

@@ -30,6 +30,7 @@ TASKS: dict[str, dict[str, Any]] = {
         "examples": 60,
         "train_fraction": 0.6,
     },
+    "teacher": {"name": "teacher_student", "examples": 40, "width": 9, "train_fraction": 0.6},
 }
 
 LEARNED: dict[str, Any] = {"name": "mlp", "embedding": "learned", "embedding_dim": 6}
@@ -73,6 +74,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "transformer power": TRANSFORMER,
     "transformer nanda": {**TRANSFORMER, **NANDA},
     "vector_mlp": {"name": "vector_mlp", "width": 11},
+    "tanh vector_mlp": {"name": "vector_mlp", "activation": "tanh", "width": 11},
 }
 
 
@@ -95,20 +97,22 @@ class Case:
     warmup: bool = False
     clip: float | None = None
     noise: bool = False
+    sphere: bool = False
 
     @property
     def name(self) -> str:
         used = [self.model, self.loss, self.optim]
         used += [f"batches of {self.batch_size}"] if self.batch_size else []
         used += ["group"] if self.group else []
-        used += [w for w in ("warmup", "clip", "noise") if getattr(self, w)]
+        used += [w for w in ("warmup", "clip", "noise", "sphere") if getattr(self, w)]
         return ", ".join(used)
 
     @property
     def options(self) -> set[str]:
         """The options of training that this case uses."""
         used = {"minibatch" if self.batch_size else "full batch"}
-        return used | {w for w in ("group", "warmup", "clip", "noise") if getattr(self, w)}
+        more = ("group", "warmup", "clip", "noise", "sphere")
+        return used | {w for w in more if getattr(self, w)}
 
 
 CASES = (
@@ -145,6 +149,9 @@ CASES = (
     Case("transformer nanda", "x+y", "mse", "adam", 0.01, warmup=True, batch_size=12),
     Case("vector_mlp", "clusters", "mse", "sgd", 0.5, group="hidden", noise=True),
     Case("vector_mlp", "clusters", "cross_entropy", "adamw", 0.01, batch_size=10),
+    Case("tanh vector_mlp", "teacher", "mse", "adamw", 0.01, sphere=True, clip=0.1),
+    Case("tanh vector_mlp", "teacher", "mse", "sgd", 0.1, noise=True),
+    Case("quadratic_mlp", "x+y", "mse", "adam", 0.01, sphere=True, batch_size=10, group="left"),
 )
 
 every_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
@@ -204,6 +211,8 @@ def _optim(case: Case, lane: int) -> dict[str, Any]:
         "eps": 1e-8 * (1 + far),
         "momentum": 0.9 - 0.5 * far,
         "warmup_steps": 4 + 3 * lane if case.warmup else 0,
+        # The second lane is free.
+        "fix_norm": lane != 1 if case.sphere else None,
         "clip_norm": None if case.clip is None else case.clip * (1 + 2 * far),
         "groups": {case.group: {key: own[key] for key in case.group_keys}} if case.group else {},
     }

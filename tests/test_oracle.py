@@ -35,6 +35,7 @@ COMPILED = (
          group="embedding", warmup=True, clip=0.5, noise=True),
     Case("liu2022 matrix", "s3", "mse", "sgd", 0.5, group="decoder", warmup=True),
     Case("transformer nanda", "x+y", "mse", "adam", 0.01),
+    Case("tanh vector_mlp", "teacher", "mse", "adamw", 0.01, sphere=True),
 )  # fmt: skip
 
 
@@ -74,6 +75,15 @@ class Plain:
                 torch.nn.utils.clip_grad_norm_(self.network.parameters(), clip)
             optimiser.step()
             schedule.step()
+            if config["optim"]["fix_norm"]:
+                self.rescale()
+
+    @torch.no_grad()
+    def rescale(self) -> None:
+        start = torch.cat([p.flatten() for p in self.prepared.params.values()])
+        now = torch.nn.utils.parameters_to_vector(self.network.parameters())
+        for parameter in self.network.parameters():
+            parameter.mul_(start.norm() / now.norm())
 
     def _positions(self, step: int) -> Tensor:
         if self.prepared.batches is not None:
@@ -107,6 +117,10 @@ class Plain:
 
     def _accuracy(self, examples: Tensor) -> float:
         outputs = self.network(self.prepared.inputs[examples])
+        if self.prepared.within is not None:
+            assert self.prepared.codebook is not None
+            errors = (outputs - self.prepared.codebook[self.labels[examples]]).square().mean(dim=1)
+            return (errors < self.prepared.within).double().mean().item()
         if self.prepared.codebook is None:
             answers = outputs.argmax(dim=1)
         else:
@@ -183,7 +197,7 @@ def test_the_cases_cover_every_model_loss_optimiser_and_option_at_least_twice():
     used = Counter(word for c in CASES for word in {c.optim, c.loss, *c.options})
     assert {word for word, count in used.items() if count < 2} == set()
     wanted = {"adamw", "adam", "sgd", "mse", "cross_entropy", "full batch", "minibatch"}
-    assert used.keys() == wanted | {"group", "warmup", "clip", "noise"}
+    assert used.keys() == wanted | {"group", "warmup", "clip", "noise", "sphere"}
     assert {c.loss for c in CASES if c.model.startswith("liu2022")} == {"mse"}  # on a codebook
 
 
@@ -196,6 +210,7 @@ def test_the_lanes_of_a_case_differ_in_every_number_that_lanes_may_differ_in(cas
     numbers |= {"task.label_noise"} if case.noise else set()
     numbers |= {"optim.warmup_steps"} if case.warmup else set()
     numbers |= {"optim.clip_norm"} if case.clip else set()
+    assert not case.sphere or len({leaf["optim.fix_norm"] for leaf in leaves}) == 2
     numbers |= {f"optim.groups.{case.group}.{k}" for k in case.group_keys if case.group}
     assert equal & numbers == set()
     assert numbers <= leaves[0].keys()

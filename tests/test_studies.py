@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -79,6 +80,12 @@ def test_what_was_revised_after_the_run_is_told_under_the_table_and_in_the_count
     assert "3 of 3, 2 revised after the run" in claims.studies_table()
 
 
+def _without_nulls(config: Any) -> Any:
+    if not isinstance(config, dict):
+        return config
+    return {key: _without_nulls(value) for key, value in config.items() if value is not None}
+
+
 @pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.name)
 class TestStudy:
     def test_it_answers_the_question_that_its_sweep_file_asks(self, study: Path) -> None:
@@ -87,7 +94,10 @@ class TestStudy:
         for config in (kept, asked):
             for key in MACHINE:
                 config.pop(key)
-        assert kept == asked, f"run +sweep={study.name} again and keep its answer"
+        # A setting that came later is null where it changes nothing.
+        assert _without_nulls(kept) == _without_nulls(asked), (
+            f"run +sweep={study.name} again and keep its answer"
+        )
 
     def test_it_holds_every_run_of_its_plan_once_with_its_answer_and_no_other(
         self, study: Path

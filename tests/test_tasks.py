@@ -62,7 +62,8 @@ def test_a_modular_operation_is_its_definition_in_a_major_order(name, p):
     pairs = list(itertools.product(range(p), ys))
     assert data.inputs.tolist() == [list(pair) for pair in pairs]
     assert data.labels.tolist() == [MODULAR[name](x, y, p) for x, y in pairs]
-    assert (data.symbols, data.classes, data.outputs, data.codebook) == (p, p, p, None)
+    assert (data.classes, data.outputs, data.codebook) == (p, p, None)
+    assert data.sizes == {"symbols": p, "outputs": p}
     assert data.inputs.dtype == data.labels.dtype == np.int64
 
 
@@ -81,7 +82,7 @@ def test_a_group_operation_is_its_definition_on_tuples(name):
     data = tasks.dataset(binary(name, None), seed=0)
     expected = [number[definition(x, y)] for x, y in itertools.product(elements, repeat=2)]
     assert data.labels.tolist() == expected
-    assert data.symbols == data.classes == len(elements)
+    assert data.reads["symbols"] == data.classes == len(elements)
 
 
 @pytest.mark.parametrize("name", [*MODULAR, *GROUPS])
@@ -135,7 +136,7 @@ def test_liu_addition_is_the_plain_sum_with_a_vector_for_each():
     data = tasks.dataset(addition(), seed=3)
     assert (data.inputs[:, 0] <= data.inputs[:, 1]).all()
     assert (data.labels == data.inputs.sum(axis=1)).all()
-    assert (data.symbols, data.classes, data.outputs) == (10, 19, 30)
+    assert (data.classes, data.sizes) == (19, {"symbols": 10, "outputs": 30})
     assert data.codebook is not None and data.codebook.shape == (19, 30)
     assert tasks.train_size(addition()) == 45
     assert tasks.dataset(addition(targets="classes"), 3).outputs == 19
@@ -193,15 +194,13 @@ def test_the_labels_of_gaussian_clusters_are_corrupted_as_those_of_other_tasks()
 @pytest.mark.parametrize(
     "task", [binary(), addition(), s3(), clusters(), clusters(features=3, classes=4)]
 )
-def test_what_a_network_has_to_read_is_known_without_building_it(task):
+def test_a_network_is_built_with_the_sizes_of_what_it_reads(task):
     data = tasks.dataset(task, 0)
     if tasks.inputs(task) == "vectors":
-        assert tasks.features(task) == data.inputs.shape[1] and data.symbols is None
         assert data.sizes == {"features": data.inputs.shape[1], "outputs": data.outputs}
     else:
         assert tasks.inputs(task) == "pairs" and data.inputs.shape[1] == 2
-        assert tasks.features(task) is None and data.inputs.max() + 1 == data.symbols
-        assert data.sizes == {"symbols": data.symbols, "outputs": data.outputs}
+        assert data.sizes == {"symbols": data.inputs.max() + 1, "outputs": data.outputs}
 
 
 def test_networks_trained_on_a_small_task_of_clusters_generalise():

@@ -58,6 +58,9 @@ class Optim(_Section):
     )
     warmup_steps: int | None = Field(None, ge=0, description="a whole number >= 0")
     clip_norm: float | None = Field(None, gt=0, description="null or a number > 0")
+    fix_norm: bool | None = Field(
+        None, description="true (each step ends at the initial weight norm), false or null"
+    )
     allow_overdecay: bool = Field(False, description="true or false")
     groups: dict[str, Group] = Field(
         {}, description="a mapping like {embedding: {lr: 1e-3, weight_decay: 0}}"

@@ -151,7 +151,8 @@ def _fit_faults(task: Mapping[str, Any], model: Mapping[str, Any]) -> Iterator[s
     given, read = tasks.inputs(task), models.reads(model)
     if given is None or read is None or given == read:
         return
-    words = {"pairs": "pairs of symbols", "vectors": "real vectors"}
+    words = {"pairs": "pairs of symbols", "vectors": "real vectors", "tokens": "texts",
+             "graphs": "graphs"}  # fmt: skip
     fitting = [name for name, kind in models.KINDS.items() if kind.reads == given]
     yield (
         f"model.name = {model['name']}: reads {words[read]}, but the inputs of {task['name']} are "
@@ -161,9 +162,10 @@ def _fit_faults(task: Mapping[str, Any], model: Mapping[str, Any]) -> Iterator[s
 
 def _loss_faults(config: Config) -> Iterator[str]:
     if config["train"]["loss"] != "mse" and tasks.has_codebook(config["task"]):
+        choice = " (or set task.targets=classes)" if "targets" in config["task"] else ""
         yield (
             f"train.loss = {config['train']['loss']}: must be mse, because the targets of "
-            f"{config['task']['name']} are real vectors (or set task.targets=classes)"
+            f"{config['task']['name']} are real vectors{choice}"
         )
 
 

@@ -206,6 +206,8 @@ def _lane_data(prepared: Prepared) -> Tensors:
         data["train_indices"] = indices
     if prepared.codebook is not None:
         data["codebook"] = prepared.codebook
+    if prepared.within is not None:
+        data["within"] = torch.tensor(prepared.within, dtype=torch.float64)
     if prepared.batches is not None:
         data["batches"] = prepared.batches
     return data | {f"buffer.{k}": v for k, v in prepared.buffers.items()}

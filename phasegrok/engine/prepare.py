@@ -48,10 +48,11 @@ class Given:
 class Prepared:
     """A run ready for a lane; all tensors on the CPU.
 
-    Shapes: inputs [examples, k], int64 pairs or vectors of the run's dtype; labels [examples];
+    Shapes: inputs [examples, k], int64 symbols or reals of the run's dtype; labels [examples];
     in_train [examples] bool; train_indices [n_train]; codebook [classes, outputs] or None;
     batches [steps, batch] or None.
-    `hyper` holds the numbers that vary per lane; `batch_seed` seeds the minibatch stream.
+    `within` is that of the dataset. `hyper` holds the numbers that vary per lane; `batch_seed`
+    seeds the minibatch stream.
     """
 
     run: Run
@@ -62,6 +63,7 @@ class Prepared:
     in_train: Tensor
     train_indices: Tensor
     codebook: Tensor | None
+    within: float | None
     batches: Tensor | None
     hyper: dict[str, float]
     batch_seed: int
@@ -116,17 +118,19 @@ def prepare(run: Run, given: Given | None = None) -> Prepared:
         params = _as_in(params, given.params)
     in_train = torch.zeros(len(dataset.labels), dtype=torch.bool)
     in_train[train_indices] = True
+    params = {k: torch.as_tensor(v).to(dtype, copy=True) for k, v in params.items()}
     return Prepared(
         run=run,
-        params={k: torch.as_tensor(v).to(dtype, copy=True) for k, v in params.items()},
+        params=params,
         buffers={k: _cast(v, dtype) for k, v in module.named_buffers()},
         inputs=_cast(torch.tensor(dataset.inputs), dtype),
         labels=torch.tensor(np.asarray(labels), dtype=torch.int64),
         in_train=in_train,
         train_indices=train_indices,
         codebook=None if codebook is None else torch.tensor(np.asarray(codebook), dtype=dtype),
+        within=dataset.within,
         batches=None if given.batches is None else torch.tensor(np.asarray(given.batches)),
-        hyper=optim.hyperparameters(config["optim"]),
+        hyper=optim.hyperparameters(config["optim"], params),
         batch_seed=seed_for(seed, "batches"),
         budget=config["train"]["steps"],
         module=module,

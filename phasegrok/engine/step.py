@@ -75,7 +75,7 @@ def one_run(module: nn.Module, recipe: Recipe) -> tuple[Step, Evaluate]:
         measured = Measured(
             params=params,
             losses=losses.per_example(recipe.loss, predicted, data["labels"], codebook),
-            correct=losses.correct(predicted, data["labels"], codebook),
+            correct=losses.correct(predicted, data["labels"], codebook, data.get("within")),
             in_train=data["in_train"],
         )
         return torch.stack([observe(measured).double() for observe in OBSERVABLES.values()])

@@ -17,13 +17,13 @@ import numpy as np
 
 from phasegrok import options, streams
 from phasegrok.options import number, suggestion
-from phasegrok.tasks import binary, clusters, liu2022
+from phasegrok.tasks import binary, clusters, liu2022, teacher
 from phasegrok.tasks.operations import operation
 from phasegrok.tasks.tables import Dataset, IntArray, Kind, Task, codebook, frozen
 
 __all__ = [
-    "COMMON", "KINDS", "Dataset", "dataset", "differs_per_seed", "faults", "features",
-    "has_codebook", "inputs", "noisy_labels", "operation", "size", "split", "train_size",
+    "COMMON", "KINDS", "Dataset", "dataset", "differs_per_seed", "faults", "has_codebook", "inputs",
+    "noisy_labels", "operation", "size", "split", "train_size",
 ]  # fmt: skip
 
 KINDS: dict[str, Kind] = {
@@ -31,6 +31,7 @@ KINDS: dict[str, Kind] = {
     "liu2022_addition": liu2022.ADDITION,
     "liu2022_s3": liu2022.S3_PRODUCT,
     "gaussian_clusters": clusters.KIND,
+    "teacher_student": teacher.KIND,
 }
 """What `task.name` may be."""
 
@@ -46,9 +47,11 @@ def dataset(task: Task, seed: int) -> Dataset:
     """All examples of a task; `seed` is the run's, and matters only if `differs_per_seed`."""
     kind = KINDS[task["name"]]
     table = kind.table(task)
+    values = options.filled(task, kind.options)
+    if kind.regression:
+        return replace(table, within=values["error_threshold"])
     if not has_codebook(task):
         return table
-    values = options.filled(task, kind.options)
     own = seed if values["target_seed"] is None else values["target_seed"]
     published = _published(task)
     if published is not None:
@@ -67,15 +70,9 @@ def size(task: Task) -> int:
 
 
 def inputs(task: Task) -> str | None:
-    """What a network has to read: "pairs" or "vectors"; None where there is no such task."""
+    """What a network has to read, as "pairs"; None where there is no such task."""
     kind = KINDS.get(str(task.get("name")))
     return kind.inputs if kind else None
-
-
-def features(task: Task) -> int | None:
-    """The length of an input vector, without building any; None where inputs are pairs."""
-    known = KINDS[task["name"]].features
-    return known(task) if known else None
 
 
 def train_size(task: Task) -> int:
@@ -85,13 +82,14 @@ def train_size(task: Task) -> int:
 
 def has_codebook(task: Task) -> bool:
     """Whether targets are real vectors, so that the loss can only be mse."""
-    values = options.filled(task, KINDS[task["name"]].options)
-    return values.get("targets") == "vectors"
+    kind = KINDS[task["name"]]
+    return kind.regression or options.filled(task, kind.options).get("targets") == "vectors"
 
 
 def differs_per_seed(task: Task) -> bool:
     """Whether runs of different seeds have different datasets (a codebook drawn per seed)."""
-    return has_codebook(task) and task.get("target_seed") is None
+    per_seed = has_codebook(task) and not KINDS[task["name"]].regression
+    return per_seed and task.get("target_seed") is None
 
 
 def split(task: Task, split_seed: int) -> IntArray:

@@ -53,7 +53,7 @@ def _table(found: Operation, symbols: int, ordered: bool) -> Dataset:
     if found.y_nonzero:
         pairs = pairs[pairs[:, 1] != 0]
     labels = _labels(found, pairs, symbols)
-    return Dataset(frozen(pairs), frozen(labels), classes=symbols, symbols=symbols)
+    return Dataset(frozen(pairs), frozen(labels), classes=symbols, reads={"symbols": symbols})
 
 
 def _labels(found: Operation, pairs: IntArray, symbols: int) -> IntArray:

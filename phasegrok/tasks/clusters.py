@@ -36,7 +36,7 @@ def _table(classes: int, features: int, examples: int, spread: float, data_seed:
     means = streams.generator(data_seed, "means").standard_normal((classes, features))
     noise = streams.generator(data_seed, "inputs").standard_normal((examples, features))
     vectors = means[labels] / math.sqrt(features) + spread * noise
-    return Dataset(frozen(vectors), frozen(labels), classes)
+    return Dataset(frozen(vectors), frozen(labels), classes, {"features": features})
 
 
 def faults(task: Task) -> list[str]:
@@ -53,5 +53,5 @@ KIND = Kind(
     size=lambda task: filled(task, OPTIONS)["examples"],
     table=table,
     faults=faults,
-    features=lambda task: filled(task, OPTIONS)["features"],
+    inputs="vectors",
 )

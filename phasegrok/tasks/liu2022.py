@@ -46,7 +46,9 @@ def _p(task: Task) -> int:
 @lru_cache(maxsize=16)
 def _addition(p: int) -> Dataset:
     pairs = unordered_pairs(p)
-    return Dataset(frozen(pairs), frozen(pairs.sum(axis=1)), classes=2 * p - 1, symbols=p)
+    return Dataset(
+        frozen(pairs), frozen(pairs.sum(axis=1)), classes=2 * p - 1, reads={"symbols": p}
+    )
 
 
 @lru_cache(maxsize=1)
@@ -54,7 +56,7 @@ def _s3() -> Dataset:
     """c = b[a] for permutations a, b in itertools.permutations order."""
     pairs = ordered_pairs(6)
     labels = S3.product(pairs[:, 0], pairs[:, 1])
-    return Dataset(frozen(pairs), frozen(np.asarray(labels)), classes=6, symbols=6)
+    return Dataset(frozen(pairs), frozen(np.asarray(labels)), classes=6, reads={"symbols": 6})
 
 
 def _published_addition(task: Task, seed: int) -> tuple[FloatArray | None, IntArray]:

@@ -16,6 +16,8 @@ from phasegrok.options import Option
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 Task = Mapping[str, Any]
+Inputs = Literal["pairs", "vectors", "tokens", "graphs"]
+"""What an example is to a network."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,15 +25,21 @@ class Dataset:
     """All examples of a task. The arrays are shared between runs and therefore read-only."""
 
     inputs: npt.NDArray[Any]
-    """int64 [examples, 2]: the pairs (a, b), with 0 <= a, b < symbols; or real vectors, float64
-    [examples, features]."""
+    """One row per example. Pairs (a, b): int64 [examples, 2], 0 <= a, b < symbols. Tokens: int64
+    [examples, length], 0 <= token < symbols. Vectors: float64 [examples, features]. Graphs:
+    float64, each padded to `nodes` and laid out in one row as `phasegrok.tasks.graphs` says."""
     labels: IntArray
     """[examples]: the true class of each example, 0 <= label < classes."""
     classes: int
-    symbols: int | None = None
-    """None where the inputs are vectors."""
+    reads: Mapping[str, int]
+    """The sizes of an input, by name: `symbols` of pairs; `symbols` and `length` of tokens;
+    `features` of vectors; `nodes`, `node_features` and `edge_features` of graphs."""
     codebook: FloatArray | None = None
-    """[classes, d]: the vector to regress on for each class; None means the one-hot vectors."""
+    """[classes, d]: the vector to regress on for each class; None means the one-hot vectors. A task
+    of regression has a class for each example, with its own target."""
+    within: float | None = None
+    """An answer is right if its mean squared error is below this; None: if no other vector of the
+    codebook is nearer."""
 
     @property
     def outputs(self) -> int:
@@ -40,10 +48,8 @@ class Dataset:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """What a network is built with, by keyword: symbols or features, and outputs."""
-        if self.symbols is None:
-            return {"features": self.inputs.shape[1], "outputs": self.outputs}
-        return {"symbols": self.symbols, "outputs": self.outputs}
+        """What a network is built with, by keyword: the sizes of an input, and `outputs`."""
+        return {**self.reads, "outputs": self.outputs}
 
 
 @dataclass(frozen=True)
@@ -57,15 +63,12 @@ class Kind:
     """The examples, without a codebook; cached."""
     faults: Callable[[Task], list[str]]
     """What the keys alone cannot show."""
-    features: Callable[[Task], int] | None = None
-    """The length of an input vector, without building any; None where inputs are pairs."""
+    inputs: Inputs = "pairs"
+    regression: bool = False
+    """Whether the targets are real vectors, an own one for each example; then the options hold
+    `error_threshold`, below which an answer is right."""
     published: Callable[[Task, int], tuple[FloatArray | None, IntArray]] | None = None
     """With `draws: published`, the authors' codebook and their order of the examples, by seed."""
-
-    @property
-    def inputs(self) -> Literal["pairs", "vectors"]:
-        """What an example is to a network: two symbols, or a real vector."""
-        return "pairs" if self.features is None else "vectors"
 
 
 def frozen(array: np.ndarray) -> np.ndarray:
