@@ -147,5 +147,5 @@ def _fixed_keys(config: Config) -> dict[str, Any]:
     flat |= {f"sweep.{name}.param": axis["param"] for name, axis in axes.items()}
     varied = set(swept(config))
     irrelevant = varied | {key.rpartition(".")[0] for key in varied if key[-1].isdigit()}
-    irrelevant |= {"train.vectorise", "optim.allow_overdecay"}
+    irrelevant |= set(cells.NOT_IN_ID) - {"train.steps"}
     return {k: v for k, v in flat.items() if v is not None and k not in irrelevant}

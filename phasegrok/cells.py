@@ -27,9 +27,9 @@ SEMANTICS = 1
 SECTIONS = ("task", "model", "optim", "train")
 RUN_TRAIN_KEYS = ("steps", "batch_size", "eval_every", "dtype", "loss", "vectorise")
 
-# In a run's config but not in its id. A longer budget follows the same trajectory further, and
-# the other two allow or arrange a training without changing it.
-NOT_IN_ID = ("train.steps", "train.vectorise", "optim.allow_overdecay")
+# In a run's config but not in its id. A longer budget follows the same trajectory further, two
+# allow or arrange a training without changing it, and a file of data is the same wherever it lies.
+NOT_IN_ID = ("train.steps", "train.vectorise", "optim.allow_overdecay", "task.path")
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """The networks: which there are, what options they take, and how one is built.
 
 `model` is everywhere the model section of a run's configuration, a plain mapping. Every model is
-an ordinary nn.Module for one run: forward takes pairs, int64 [n, 2], or real vectors, [n, features]
-in the run's dtype, and gives [n, outputs]. This module does not import torch until one is built.
-`init_scale` is the engine's: models ignore it.
+an ordinary nn.Module for one run: forward takes n inputs of a task, as `phasegrok.tasks.tables`
+says of `Dataset.inputs`, real numbers in the run's dtype, and gives [n, outputs]. This module does
+not import torch until one is built. `init_scale` is the engine's: models ignore it.
 """
 
 from __future__ import annotations
@@ -31,9 +31,8 @@ def build(model: Model, sizes: Sizes) -> nn.Module:
 
     Args:
         model: the section; `faults` has nothing to say about it.
-        sizes: those of the task (`Dataset.sizes`), which go to the class as keywords: `symbols`
-            where the inputs are pairs of 0..symbols-1, `features` where they are vectors; and
-            `outputs`, the width of the output.
+        sizes: those of the task (`Dataset.sizes`), which go to the class as keywords: the sizes of
+            an input (`Dataset.reads`) and `outputs`, the width of the output.
 
     Raises:
         InputError: a user's own module cannot be imported or constructed.
@@ -71,7 +70,7 @@ def products(model: Model, sizes: Sizes) -> Products | None:
 
 
 def reads(model: Model) -> str | None:
-    """ "pairs" or "vectors"; None for a user's own module, which may read either."""
+    """What its inputs are, as "pairs"; None for a user's own module, which may read anything."""
     kind = KINDS.get(str(model.get("name")))
     return kind.reads if kind else None
 

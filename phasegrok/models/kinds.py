@@ -9,9 +9,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from phasegrok.options import Option, choice, flag, integer, number
+
+if TYPE_CHECKING:
+    from phasegrok.tasks.tables import Inputs
 
 Values = Mapping[str, Any]
 Sizes = Mapping[str, int]
@@ -38,7 +41,7 @@ class Kind:
     """The top-level attributes that hold parameters, given a value for every option."""
     products: Callable[[Values, Sizes], Products]
     """The work of its matrix products, given a value for every option and the task's sizes."""
-    reads: Literal["pairs", "vectors"] = "pairs"
+    reads: Inputs = "pairs"
     faults: Callable[[Values], list[str]] = lambda values: []
     """What two options together can get wrong."""
     unread: Callable[[Values], Mapping[str, str]] = lambda values: {}
@@ -97,6 +100,14 @@ def _vector_mlp_products(values: Values, sizes: Sizes) -> Products:
     width, features = values["width"], sizes["features"]
     widths = [features] + [width] * values["depth"] + [sizes["outputs"]]
     return Products(_dense(widths), on_data=features * width)
+
+
+def _lstm_products(values: Values, sizes: Sizes) -> Products:
+    width, length = values["width"], sizes["length"]
+    layers = [values["embedding_dim"]] + [width] * (values["layers"] - 1)
+    # Each step has a product of its input and, but for the first, one of the state before it.
+    steps = sum(4 * width * (inputs * length + width * (length - 1)) for inputs in layers)
+    return Products(steps + width * sizes["outputs"])
 
 
 def _transformer_parts(values: Values) -> tuple[str, ...]:
@@ -179,6 +190,18 @@ KINDS: dict[str, Kind] = {
         lambda values: ("hidden", "readout"),
         _vector_mlp_products,
         reads="vectors",
+    ),
+    "lstm": Kind(
+        "lstm",
+        "LSTM",
+        {
+            "embedding_dim": integer(1, default=64),
+            "width": integer(1, default=128),
+            "layers": integer(1, default=2),
+        },
+        lambda values: ("embedding", "recurrent", "readout"),
+        _lstm_products,
+        reads="tokens",
     ),
 }
 """What `model.name` may be, besides the import path of a user's own module."""
