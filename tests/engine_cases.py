@@ -31,6 +31,25 @@ TASKS: dict[str, dict[str, Any]] = {
         "train_fraction": 0.6,
     },
     "teacher": {"name": "teacher_student", "examples": 40, "width": 9, "train_fraction": 0.6},
+    "texts": {
+        "name": "planted_sentiment",
+        "examples": 40,
+        "length": 6,
+        "vocabulary": 13,
+        "lexicon": 4,
+        "sentiment_words": 3,
+        "train_fraction": 0.6,
+    },
+    # Compiling takes the longer the longer the texts.
+    "short texts": {
+        "name": "planted_sentiment",
+        "examples": 40,
+        "length": 3,
+        "vocabulary": 13,
+        "lexicon": 4,
+        "sentiment_words": 1,
+        "train_fraction": 0.6,
+    },
 }
 
 LEARNED: dict[str, Any] = {"name": "mlp", "embedding": "learned", "embedding_dim": 6}
@@ -75,6 +94,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "transformer nanda": {**TRANSFORMER, **NANDA},
     "vector_mlp": {"name": "vector_mlp", "width": 11},
     "tanh vector_mlp": {"name": "vector_mlp", "activation": "tanh", "width": 11},
+    "lstm": {"name": "lstm", "embedding_dim": 3, "width": 5},
 }
 
 
@@ -152,6 +172,8 @@ CASES = (
     Case("tanh vector_mlp", "teacher", "mse", "adamw", 0.01, sphere=True, clip=0.1),
     Case("tanh vector_mlp", "teacher", "mse", "sgd", 0.1, noise=True),
     Case("quadratic_mlp", "x+y", "mse", "adam", 0.01, sphere=True, batch_size=10, group="left"),
+    Case("lstm", "texts", "cross_entropy", "adamw", 0.01, batch_size=9, clip=0.1),
+    Case("lstm", "texts", "mse", "sgd", 0.3, group="recurrent", noise=True),
 )
 
 every_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])

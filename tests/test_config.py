@@ -26,9 +26,17 @@ def options(group):
 # ----------------------------------------------------------------------------- what is shipped
 
 
+def data_given(task, tmp_path):
+    """The overrides of a task whose data have to be given: the path of a file."""
+    if task["name"] != "imdb":
+        return []
+    (tmp_path / "reviews.csv").write_text("review,sentiment\n")  # read only when it is trained on
+    return [f"task.path={tmp_path / 'reviews.csv'}"]
+
+
 @pytest.mark.parametrize("name", SWEEPS)
-def test_every_shipped_sweep_composes_and_is_sound(name):
-    assert runs(name)
+def test_every_shipped_sweep_composes_and_is_sound(name, tmp_path):
+    assert runs(name, data_given(compose([f"+sweep={name}"])["task"], tmp_path))
 
 
 @pytest.mark.parametrize("name", SWEEPS)
@@ -60,7 +68,10 @@ def test_a_sweep_file_reads_as_the_caption_of_its_diagram():
 
 
 # By what a network reads: a task and a model, where the default ones do not fit.
-FITTING = {"vectors": ("gaussian_clusters", "vector_mlp")}
+FITTING = {
+    "vectors": ("gaussian_clusters", "vector_mlp"),
+    "tokens": ("planted_sentiment", "lstm"),
+}
 CHOICES = [(group, option) for group in GROUPS if group != "sweep" for option in options(group)]
 
 
@@ -75,7 +86,7 @@ def test_every_option_of_every_group_is_sound_by_itself(group, option, tmp_path)
     chosen = [f"{group}={option}"] + (["model.name=torch.nn:Identity"] * (option == "own"))
     section = yaml.safe_load((CONF_DIR / group / f"{option}.yaml").read_text())
     if group == "task" and (given := tasks.inputs(section)) in FITTING:
-        chosen += [f"model={FITTING[given][1]}"]
+        chosen += [f"model={FITTING[given][1]}", *data_given(section, tmp_path)]
     if group == "model" and (read := models.reads(section)) in FITTING:
         chosen += [f"task={FITTING[read][0]}"]
     assert len(runs("plain", chosen, config_dir=tmp_path)) == 2 * 2 * 3

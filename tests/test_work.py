@@ -19,6 +19,9 @@ PAIRS = {"name": "binary_operation", "operation": "x+y", "p": 7, "pairs": "order
          "train_fraction": 0.6}  # fmt: skip
 VECTORS = {"name": "gaussian_clusters", "classes": 3, "features": 6, "examples": 30,
            "spread": 0.5, "data_seed": 0, "train_fraction": 0.6}  # fmt: skip
+TEXTS = {"name": "planted_sentiment", "examples": 30, "length": 7, "train_fraction": 0.6,
+         "sentiment_words": 3}  # fmt: skip
+TASKS = {"pairs": PAIRS, "vectors": VECTORS, "tokens": TEXTS}
 
 # The numbers are all different, so that no two can be taken for each other.
 MODELS: dict[str, list[dict[str, Any]]] = {
@@ -45,13 +48,14 @@ MODELS: dict[str, list[dict[str, Any]]] = {
         )
     ],
     "vector_mlp": [{"width": 5, "depth": 1}, {"width": 5, "depth": 3, "bias": False}],
+    "lstm": [{"embedding_dim": 4, "width": 5, "layers": layers} for layers in (1, 2, 3)],
 }
 
 
 def configs() -> list[Any]:
     found = []
     for name, all_options in MODELS.items():
-        task = VECTORS if name == "vector_mlp" else PAIRS
+        task = TASKS[models.KINDS[name].reads]
         for options in all_options:
             config = {"task": task, "model": {"name": name, **options},
                       "train": {"batch_size": None}, "seed": 0}  # fmt: skip

@@ -1,197 +1,26 @@
 """The networks: which there are, what options they take, and how one is built.
 
 `model` is everywhere the model section of a run's configuration, a plain mapping. Every model is
-an ordinary nn.Module for one run: forward takes pairs, int64 [n, 2], or real vectors, [n, features]
-in the run's dtype, and gives [n, outputs]. This module does not import torch until one is built.
-`init_scale` is the engine's: models ignore it.
+an ordinary nn.Module for one run: forward takes n inputs of a task, as `phasegrok.tasks.tables`
+says of `Dataset.inputs`, real numbers in the run's dtype, and gives [n, outputs]. This module does
+not import torch until one is built. `init_scale` is the engine's: models ignore it.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from importlib import import_module
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from phasegrok import options
 from phasegrok.models import own
-from phasegrok.options import Option, choice, flag, integer, number, suggestion
+from phasegrok.models.kinds import KINDS, POSITIVE, Kind, Products, Sizes
+from phasegrok.options import suggestion
 
 if TYPE_CHECKING:
     from torch import nn
 
 Model = Mapping[str, Any]
-Values = Mapping[str, Any]
-Sizes = Mapping[str, int]
-
-
-class Products(NamedTuple):
-    """Multiply-adds of the matrix products of one forward pass, per example.
-
-    `on_data` are those among `all` whose input is the data itself: no gradient goes there.
-    """
-
-    all: int
-    on_data: int = 0
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What one `model.name` stands for."""
-
-    module: str
-    cls: str
-    options: Mapping[str, Option]
-    parts: Callable[[Values], tuple[str, ...]]
-    """The top-level attributes that hold parameters, given a value for every option."""
-    products: Callable[[Values, Sizes], Products]
-    """The work of its matrix products, given a value for every option and the task's sizes."""
-    reads: Literal["pairs", "vectors"] = "pairs"
-    faults: Callable[[Values], list[str]] = lambda values: []
-    """What two options together can get wrong."""
-    unread: Callable[[Values], Mapping[str, str]] = lambda values: {}
-    """Options without effect, given a value for every one, each with the setting that reads it."""
-
-
-POSITIVE = number("> 0", lambda x: 0 < x < math.inf, default=1.0)
-ACTIVATION = choice("relu", "gelu", "tanh", "quadratic", default="relu")
-
-
-def _mlp_parts(values: Values) -> tuple[str, ...]:
-    # A one-hot vector times a matrix is the first layer already; see mlp.py.
-    hidden = values["depth"] - (values["embedding"] == "onehot")
-    return ("embedding", "hidden", "readout") if hidden else ("embedding", "readout")
-
-
-def _mlp_unread(values: Values) -> dict[str, str]:
-    learned = values["embedding"] == "learned"
-    return {} if learned else dict.fromkeys(("embedding_dim", "shared"), "model.embedding=learned")
-
-
-def _mlp_products(values: Values, sizes: Sizes) -> Products:
-    width, depth = values["width"], values["depth"]
-    if values["embedding"] == "learned":
-        joined = values["embedding_dim"] * (2 if values["combine"] == "concat" else 1)
-        widths = [joined] + [width] * depth + [sizes["outputs"]]
-    else:
-        widths = [width] * depth + [sizes["outputs"]]
-    return Products(_dense(widths))
-
-
-def _dense(widths: Sequence[int]) -> int:
-    """Multiply-adds of fully connected layers of these widths."""
-    return sum(m * n for m, n in pairwise(widths))
-
-
-def _toy_products(values: Values, sizes: Sizes) -> Products:
-    dim, width = values["embedding_dim"], values["width"]
-    matrices = values["embedding"] == "matrix"
-    dense = _dense([dim**2 if matrices else dim, width, width, sizes["outputs"]])
-    return Products(dense + (dim**3 if matrices else 0))
-
-
-def _transformer_products(values: Values, sizes: Sizes) -> Products:
-    tokens = 4 if values["tokens"] == "power" else 3
-    width, total = values["width"], 0
-    for block in range(values["blocks"]):
-        asking = 1 if block == values["blocks"] - 1 else tokens
-        total += 2 * (asking + tokens) * width**2  # query, out; key, value
-        total += 2 * asking * tokens * width  # scores and what they mix
-        total += 2 * asking * width * values["mlp_width"]
-    return Products(total + width * sizes["outputs"])
-
-
-def _vector_mlp_products(values: Values, sizes: Sizes) -> Products:
-    width, features = values["width"], sizes["features"]
-    widths = [features] + [width] * values["depth"] + [sizes["outputs"]]
-    return Products(_dense(widths), on_data=features * width)
-
-
-def _transformer_parts(values: Values) -> tuple[str, ...]:
-    learned = ("positions",) if values["positions"] == "learned" else ()
-    return ("embedding", *learned, "blocks", "readout")
-
-
-def _transformer_faults(values: Values) -> list[str]:
-    width, heads = values["width"], values["heads"]
-    if width % heads == 0:
-        return []
-    return [f"model.heads = {heads}: must divide model.width = {width}"]
-
-
-KINDS: dict[str, Kind] = {
-    "quadratic_mlp": Kind(
-        "mlp",
-        "QuadraticMLP",
-        {"width": integer(1, default=128)},
-        lambda values: ("left", "right", "readout"),
-        lambda values, sizes: Products(values["width"] * sizes["outputs"]),
-    ),
-    "mlp": Kind(
-        "mlp",
-        "MLP",
-        {
-            "width": integer(1, default=128),
-            "depth": integer(1, default=1),
-            "activation": ACTIVATION,
-            "embedding": choice("onehot", "learned", default="onehot"),
-            "embedding_dim": integer(1, default=128),
-            "shared": flag(default=True),
-            "combine": choice("concat", "sum", default="concat"),
-            "bias": flag(default=True),
-        },
-        _mlp_parts,
-        _mlp_products,
-        unread=_mlp_unread,
-    ),
-    "liu2022_toy": Kind(
-        "toy",
-        "Liu2022Toy",
-        {
-            "embedding": choice("vector", "matrix", default="vector"),
-            "embedding_dim": integer(1, default=1),
-            "embedding_scale": POSITIVE,
-            "width": integer(1, default=200),
-            "draws": choice("published", default=None),  # None: phasegrok's own streams
-        },
-        lambda values: ("embedding", "decoder"),
-        _toy_products,
-    ),
-    "transformer": Kind(
-        "transformer",
-        "Transformer",
-        {
-            "tokens": choice("power", "nanda", default="power"),
-            "blocks": integer(1, default=2),
-            "width": integer(1, default=128),
-            "heads": integer(1, default=4),
-            "mlp_width": integer(1, default=512),
-            "norm": choice("post", "none", default="post"),
-            "positions": choice("sinusoidal", "learned", default="sinusoidal"),
-            "bias": flag(default=False),
-            "init": choice("power", "nanda", default="power"),
-        },
-        _transformer_parts,
-        _transformer_products,
-        faults=_transformer_faults,
-    ),
-    "vector_mlp": Kind(
-        "mlp",
-        "VectorMLP",
-        {
-            "width": integer(1, default=200),
-            "depth": integer(1, default=2),
-            "activation": ACTIVATION,
-            "bias": flag(default=True),
-        },
-        lambda values: ("hidden", "readout"),
-        _vector_mlp_products,
-        reads="vectors",
-    ),
-}
-"""What `model.name` may be, besides the import path of a user's own module."""
 
 COMMON = {"name": options.text(), "init_scale": POSITIVE}
 """The keys that every model has."""
@@ -202,9 +31,8 @@ def build(model: Model, sizes: Sizes) -> nn.Module:
 
     Args:
         model: the section; `faults` has nothing to say about it.
-        sizes: those of the task (`Dataset.sizes`), which go to the class as keywords: `symbols`
-            where the inputs are pairs of 0..symbols-1, `features` where they are vectors; and
-            `outputs`, the width of the output.
+        sizes: those of the task (`Dataset.sizes`), which go to the class as keywords: the sizes of
+            an input (`Dataset.reads`) and `outputs`, the width of the output.
 
     Raises:
         InputError: a user's own module cannot be imported or constructed.
@@ -242,7 +70,7 @@ def products(model: Model, sizes: Sizes) -> Products | None:
 
 
 def reads(model: Model) -> str | None:
-    """ "pairs" or "vectors"; None for a user's own module, which may read either."""
+    """What its inputs are, as "pairs"; None for a user's own module, which may read anything."""
     kind = KINDS.get(str(model.get("name")))
     return kind.reads if kind else None
 

@@ -1,7 +1,7 @@
 """A user's own network, named by its import path: `model.name: package.module:Class`.
 
-It is built as Class(symbols=..., outputs=..., **model.options) for a task of pairs, and as
-Class(features=..., outputs=..., **model.options) for one of real vectors.
+It is built as Class(symbols=..., outputs=..., **model.options) for a task of pairs, and for others
+with their sizes in the place of symbols: those of `Dataset.reads`.
 """
 
 from __future__ import annotations

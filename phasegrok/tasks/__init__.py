@@ -1,4 +1,4 @@
-"""What is learned: finite tasks of pairs or vectors, their splits and their corrupted labels.
+"""What is learned: finite tasks of pairs, vectors or texts, their splits and corrupted labels.
 
 `task` is everywhere the task section of a run's configuration, a plain mapping. Only `faults`
 expects it to be wrong; the other functions take one that `faults` has nothing to say about.
@@ -17,7 +17,7 @@ import numpy as np
 
 from phasegrok import options, streams
 from phasegrok.options import number, suggestion
-from phasegrok.tasks import binary, clusters, images, liu2022, teacher
+from phasegrok.tasks import binary, clusters, images, liu2022, teacher, text
 from phasegrok.tasks.operations import operation
 from phasegrok.tasks.tables import Dataset, IntArray, Kind, Task, codebook, frozen
 
@@ -34,6 +34,8 @@ KINDS: dict[str, Kind] = {
     "teacher_student": teacher.KIND,
     "digits": images.DIGITS,
     "mnist": images.MNIST,
+    "planted_sentiment": text.PLANTED,
+    "imdb": text.IMDB,
 }
 """What `task.name` may be."""
 
