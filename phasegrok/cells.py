@@ -27,9 +27,9 @@ SEMANTICS = 1
 SECTIONS = ("task", "model", "optim", "train")
 RUN_TRAIN_KEYS = ("steps", "batch_size", "eval_every", "dtype", "loss", "vectorise")
 
-# In a run's config but not in its id. A longer budget follows the same trajectory further, and
-# the other two allow or arrange a training without changing it.
-NOT_IN_ID = ("train.steps", "train.vectorise", "optim.allow_overdecay")
+# In a run's config but not in its id. A longer budget follows the same trajectory further; where
+# data lie does not change them; the other two allow or arrange a training without changing it.
+NOT_IN_ID = ("train.steps", "task.path", "train.vectorise", "optim.allow_overdecay")
 
 
 @dataclass(frozen=True)

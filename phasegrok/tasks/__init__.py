@@ -1,4 +1,4 @@
-"""What is learned: finite tasks of pairs or vectors, their splits and their corrupted labels.
+"""What is learned: finite tasks, their splits and their corrupted labels.
 
 `task` is everywhere the task section of a run's configuration, a plain mapping. Only `faults`
 expects it to be wrong; the other functions take one that `faults` has nothing to say about.
@@ -17,7 +17,7 @@ import numpy as np
 
 from phasegrok import options, streams
 from phasegrok.options import number, suggestion
-from phasegrok.tasks import binary, clusters, liu2022, teacher
+from phasegrok.tasks import binary, clusters, graphs, liu2022, qm9, teacher
 from phasegrok.tasks.operations import operation
 from phasegrok.tasks.tables import Dataset, IntArray, Kind, Task, codebook, frozen
 
@@ -32,6 +32,8 @@ KINDS: dict[str, Kind] = {
     "liu2022_s3": liu2022.S3_PRODUCT,
     "gaussian_clusters": clusters.KIND,
     "teacher_student": teacher.KIND,
+    "random_graphs": graphs.RANDOM_GRAPHS,
+    "qm9": qm9.KIND,
 }
 """What `task.name` may be."""
 
