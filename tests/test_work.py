@@ -20,6 +20,10 @@ PAIRS = {"name": "binary_operation", "operation": "x+y", "p": 7, "pairs": "order
 VECTORS = {"name": "gaussian_clusters", "classes": 3, "features": 6, "examples": 30,
            "spread": 0.5, "data_seed": 0, "train_fraction": 0.6}  # fmt: skip
 
+GRAPHS = {"name": "random_graphs", "examples": 30, "nodes": 7, "node_kinds": 3, "edge_kinds": 2,
+          "data_seed": 0, "train_fraction": 0.6}  # fmt: skip
+TASKS = {"vectors": VECTORS, "graphs": GRAPHS}
+
 # The numbers are all different, so that no two can be taken for each other.
 MODELS: dict[str, list[dict[str, Any]]] = {
     "quadratic_mlp": [{"width": 5}],
@@ -45,13 +49,14 @@ MODELS: dict[str, list[dict[str, Any]]] = {
         )
     ],
     "vector_mlp": [{"width": 5, "depth": 1}, {"width": 5, "depth": 3, "bias": False}],
+    "message_passing": [{"width": 5, "pooled_width": 4}],
 }
 
 
 def configs() -> list[Any]:
     found = []
     for name, all_options in MODELS.items():
-        task = VECTORS if name == "vector_mlp" else PAIRS
+        task = TASKS.get(models.KINDS[name].reads, PAIRS)
         for options in all_options:
             config = {"task": task, "model": {"name": name, **options},
                       "train": {"batch_size": None}, "seed": 0}  # fmt: skip

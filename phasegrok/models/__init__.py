@@ -1,8 +1,8 @@
 """The networks: which there are, what options they take, and how one is built.
 
 `model` is everywhere the model section of a run's configuration, a plain mapping. Every model is
-an ordinary nn.Module for one run: forward takes pairs, int64 [n, 2], or real vectors, [n, features]
-in the run's dtype, and gives [n, outputs]. This module does not import torch until one is built.
+an ordinary nn.Module for one run: forward takes inputs as `tasks.Dataset` describes them, reals in
+the run's dtype, and gives [n, outputs]. This module does not import torch until one is built.
 `init_scale` is the engine's: models ignore it.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from phasegrok import options
 from phasegrok.models import own
@@ -21,6 +21,8 @@ from phasegrok.options import Option, choice, flag, integer, number, suggestion
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from phasegrok.tasks.tables import Inputs
 
 Model = Mapping[str, Any]
 Values = Mapping[str, Any]
@@ -48,7 +50,7 @@ class Kind:
     """The top-level attributes that hold parameters, given a value for every option."""
     products: Callable[[Values, Sizes], Products]
     """The work of its matrix products, given a value for every option and the task's sizes."""
-    reads: Literal["pairs", "vectors"] = "pairs"
+    reads: Inputs = "pairs"
     faults: Callable[[Values], list[str]] = lambda values: []
     """What two options together can get wrong."""
     unread: Callable[[Values], Mapping[str, str]] = lambda values: {}
@@ -107,6 +109,16 @@ def _vector_mlp_products(values: Values, sizes: Sizes) -> Products:
     width, features = values["width"], sizes["features"]
     widths = [features] + [width] * values["depth"] + [sizes["outputs"]]
     return Products(_dense(widths), on_data=features * width)
+
+
+def _message_passing_products(values: Values, sizes: Sizes) -> Products:
+    nodes, width = sizes["nodes"], values["width"]
+    widths = [sizes["node_features"], width, values["pooled_width"]]
+    summed = [nodes**2 * m * (width + 1) for m in widths[:2]]
+    matrices = nodes * (width + 2) * _dense(widths)  # the root's is one more
+    hidden = 2 * nodes**2 * sizes["edge_features"] * width
+    every = hidden + sum(summed) + matrices + _dense([widths[-1], width, sizes["outputs"]])
+    return Products(every, on_data=hidden + summed[0] + nodes * widths[0] * width)
 
 
 def _transformer_parts(values: Values) -> tuple[str, ...]:
@@ -190,6 +202,14 @@ KINDS: dict[str, Kind] = {
         _vector_mlp_products,
         reads="vectors",
     ),
+    "message_passing": Kind(
+        "message_passing",
+        "MessagePassing",
+        {"width": integer(1, default=32), "pooled_width": integer(1, default=16)},
+        lambda values: ("convolutions", "readout"),
+        _message_passing_products,
+        reads="graphs",
+    ),
 }
 """What `model.name` may be, besides the import path of a user's own module."""
 
@@ -202,9 +222,8 @@ def build(model: Model, sizes: Sizes) -> nn.Module:
 
     Args:
         model: the section; `faults` has nothing to say about it.
-        sizes: those of the task (`Dataset.sizes`), which go to the class as keywords: `symbols`
-            where the inputs are pairs of 0..symbols-1, `features` where they are vectors; and
-            `outputs`, the width of the output.
+        sizes: those of the task (`Dataset.sizes`), which go to the class as keywords: those of an
+            input (`Dataset.reads`), and `outputs`, the width of the output.
 
     Raises:
         InputError: a user's own module cannot be imported or constructed.
@@ -242,7 +261,7 @@ def products(model: Model, sizes: Sizes) -> Products | None:
 
 
 def reads(model: Model) -> str | None:
-    """ "pairs" or "vectors"; None for a user's own module, which may read either."""
+    """As "pairs" or "graphs"; None for a user's own module, which may read any."""
     kind = KINDS.get(str(model.get("name")))
     return kind.reads if kind else None
 
