@@ -14,9 +14,17 @@ from phasegrok.config.catalogue import GROUPS
 from phasegrok.config.schema import Composed, Here, Optim, Phase, Slurm, Train
 from phasegrok.tasks import operations
 from tests.config_cases import BASE, faults
+from tests.data_files import WRITERS
 
 SWEEPS = [name for name, _ in sweeps()]
 YAMLS = sorted(CONF_DIR.rglob("*.yaml"))
+
+
+def files_for(section, folder):
+    """The override that a task needs whose examples are read from files, which are written here."""
+    if section.get("path") != "???":
+        return []
+    return [f"task.path={WRITERS[section['name']](folder / 'data', section['examples'])}"]
 
 
 def options(group):
@@ -27,8 +35,8 @@ def options(group):
 
 
 @pytest.mark.parametrize("name", SWEEPS)
-def test_every_shipped_sweep_composes_and_is_sound(name):
-    assert runs(name)
+def test_every_shipped_sweep_composes_and_is_sound(name, tmp_path):
+    assert runs(name, files_for(compose([f"+sweep={name}"])["task"], tmp_path))
 
 
 @pytest.mark.parametrize("name", SWEEPS)
@@ -60,7 +68,10 @@ def test_a_sweep_file_reads_as_the_caption_of_its_diagram():
 
 
 # By what a network reads: a task and a model, where the default ones do not fit.
-FITTING = {"vectors": ("gaussian_clusters", "vector_mlp")}
+FITTING = {
+    "vectors": ("gaussian_clusters", "vector_mlp"),
+    "graphs": ("random_graphs", "message_passing"),
+}
 CHOICES = [(group, option) for group in GROUPS if group != "sweep" for option in options(group)]
 
 
@@ -75,7 +86,7 @@ def test_every_option_of_every_group_is_sound_by_itself(group, option, tmp_path)
     chosen = [f"{group}={option}"] + (["model.name=torch.nn:Identity"] * (option == "own"))
     section = yaml.safe_load((CONF_DIR / group / f"{option}.yaml").read_text())
     if group == "task" and (given := tasks.inputs(section)) in FITTING:
-        chosen += [f"model={FITTING[given][1]}"]
+        chosen += [f"model={FITTING[given][1]}", *files_for(section, tmp_path)]
     if group == "model" and (read := models.reads(section)) in FITTING:
         chosen += [f"task={FITTING[read][0]}"]
     assert len(runs("plain", chosen, config_dir=tmp_path)) == 2 * 2 * 3
