@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from phasegrok import models, tasks
+from phasegrok.options import REQUIRED
 from phasegrok.store.schema import result_schema
 from phasegrok.tasks import operations
 
@@ -171,7 +172,8 @@ def test_every_option_of_tasks_and_models_is_documented_with_its_default(
 ) -> None:
     for name, kind in kinds.items():
         # What must be given has no default, nor has p, which a group does without.
-        given = {"operation": "none", "p": "none"} if name == "binary_operation" else {}
+        given = {key: "none" for key, o in kind.options.items() if o.default is REQUIRED}
+        given |= {"p": "none"} if name == "binary_operation" else {}
         defaults = {k: json.dumps(o.default).strip('"') for k, o in kind.options.items()
                     if k not in given}  # fmt: skip
         assert documented_options(name) == given | defaults, name
