@@ -53,9 +53,9 @@ def flag(*, default: Any = REQUIRED) -> Option:
     return Option("true or false", lambda value: isinstance(value, bool), default)
 
 
-def text(*, default: Any = REQUIRED) -> Option:
-    """Any words that are not empty."""
-    return Option("text", lambda value: isinstance(value, str) and value != "", default)
+def text(allowed: str = "text", *, default: Any = REQUIRED) -> Option:
+    """Any words that are not empty; `allowed` says which."""
+    return Option(allowed, lambda value: isinstance(value, str) and value != "", default)
 
 
 def suggestion(word: Any, words: Iterable[str]) -> str:

@@ -50,6 +50,7 @@ TASKS: dict[str, dict[str, Any]] = {
         "sentiment_words": 1,
         "train_fraction": 0.6,
     },
+    "graphs": {"name": "random_graphs", "examples": 30, "nodes": 5, "train_fraction": 0.6},
 }
 
 LEARNED: dict[str, Any] = {"name": "mlp", "embedding": "learned", "embedding_dim": 6}
@@ -95,6 +96,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "vector_mlp": {"name": "vector_mlp", "width": 11},
     "tanh vector_mlp": {"name": "vector_mlp", "activation": "tanh", "width": 11},
     "lstm": {"name": "lstm", "embedding_dim": 3, "width": 5},
+    "message_passing": {"name": "message_passing", "width": 7, "pooled_width": 6},
 }
 
 
@@ -171,6 +173,8 @@ CASES = (
     Case("vector_mlp", "clusters", "cross_entropy", "adamw", 0.01, batch_size=10),
     Case("tanh vector_mlp", "teacher", "mse", "adamw", 0.01, sphere=True, clip=0.1),
     Case("tanh vector_mlp", "teacher", "mse", "sgd", 0.1, noise=True),
+    Case("message_passing", "graphs", "mse", "adamw", 0.01, batch_size=10, group="readout"),
+    Case("message_passing", "graphs", "mse", "sgd", 0.02, noise=True, clip=0.5),
     Case("quadratic_mlp", "x+y", "mse", "adam", 0.01, sphere=True, batch_size=10, group="left"),
     Case("lstm", "texts", "cross_entropy", "adamw", 0.01, batch_size=9, clip=0.1),
     Case("lstm", "texts", "mse", "sgd", 0.3, group="recurrent", noise=True),

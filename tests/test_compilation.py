@@ -14,7 +14,7 @@ SGD = {case.model: replace(case, optim="sgd", batch_size=None, group=None, warmu
        for case in CASES}  # fmt: skip
 # A network of each family in which every training example has a place of its own.
 FAMILIES = ("quadratic_mlp", "gelu slots concat", "relu onehot", "liu2022 vector", "vector_mlp",
-            "transformer power")  # fmt: skip
+            "transformer power", "message_passing")  # fmt: skip
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -14,9 +14,18 @@ from phasegrok.config.catalogue import GROUPS
 from phasegrok.config.schema import Composed, Here, Optim, Phase, Slurm, Train
 from phasegrok.tasks import operations
 from tests.config_cases import BASE, faults
+from tests.data_files import WRITERS
 
 SWEEPS = [name for name, _ in sweeps()]
 YAMLS = sorted(CONF_DIR.rglob("*.yaml"))
+
+
+def files_for(section, folder):
+    """The override that a task needs whose examples are read from files, which are written here."""
+    if section["name"] not in WRITERS:
+        return []
+    path = WRITERS[section["name"]](folder / "data", section["examples"])
+    return [f"task.path='{path}'"]
 
 
 def options(group):
@@ -26,17 +35,9 @@ def options(group):
 # ----------------------------------------------------------------------------- what is shipped
 
 
-def data_given(task, tmp_path):
-    """The overrides of a task whose data have to be given: the path of a file."""
-    if task["name"] != "imdb":
-        return []
-    (tmp_path / "reviews.csv").write_text("review,sentiment\n")  # read only when it is trained on
-    return [f"task.path={tmp_path / 'reviews.csv'}"]
-
-
 @pytest.mark.parametrize("name", SWEEPS)
 def test_every_shipped_sweep_composes_and_is_sound(name, tmp_path):
-    assert runs(name, data_given(compose([f"+sweep={name}"])["task"], tmp_path))
+    assert runs(name, files_for(compose([f"+sweep={name}"])["task"], tmp_path))
 
 
 @pytest.mark.parametrize("name", SWEEPS)
@@ -71,6 +72,7 @@ def test_a_sweep_file_reads_as_the_caption_of_its_diagram():
 FITTING = {
     "vectors": ("gaussian_clusters", "vector_mlp"),
     "tokens": ("planted_sentiment", "lstm"),
+    "graphs": ("random_graphs", "message_passing"),
 }
 CHOICES = [(group, option) for group in GROUPS if group != "sweep" for option in options(group)]
 
@@ -86,7 +88,7 @@ def test_every_option_of_every_group_is_sound_by_itself(group, option, tmp_path)
     chosen = [f"{group}={option}"] + (["model.name=torch.nn:Identity"] * (option == "own"))
     section = yaml.safe_load((CONF_DIR / group / f"{option}.yaml").read_text())
     if group == "task" and (given := tasks.inputs(section)) in FITTING:
-        chosen += [f"model={FITTING[given][1]}", *data_given(section, tmp_path)]
+        chosen += [f"model={FITTING[given][1]}", *files_for(section, tmp_path)]
     if group == "model" and (read := models.reads(section)) in FITTING:
         chosen += [f"task={FITTING[read][0]}"]
     assert len(runs("plain", chosen, config_dir=tmp_path)) == 2 * 2 * 3

@@ -7,6 +7,7 @@ same function is shown, on a small made-up package, to find what it is there to 
 from __future__ import annotations
 
 import ast
+import itertools
 import shutil
 import subprocess
 import sys
@@ -62,6 +63,7 @@ DOORS = {
     "lifelines": {"frames"},
     "plotly": {"report"},
     "optuna": {"refine"},
+    "rdkit": {"tasks"},
     "tqdm": {"progress"},
 }
 
@@ -219,7 +221,11 @@ def undeclared(package: Path) -> list[str]:
 
 
 def declared_dependencies() -> set[str]:
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    """Those of every installation, and of the extras for users."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    extras.pop("test")
+    declared = [*project["dependencies"], *itertools.chain(*extras.values())]
     return {line.split(">")[0] for line in declared}
 
 

@@ -21,7 +21,10 @@ VECTORS = {"name": "gaussian_clusters", "classes": 3, "features": 6, "examples":
            "spread": 0.5, "data_seed": 0, "train_fraction": 0.6}  # fmt: skip
 TEXTS = {"name": "planted_sentiment", "examples": 30, "length": 7, "train_fraction": 0.6,
          "sentiment_words": 3}  # fmt: skip
-TASKS = {"pairs": PAIRS, "vectors": VECTORS, "tokens": TEXTS}
+
+GRAPHS = {"name": "random_graphs", "examples": 30, "nodes": 7, "node_kinds": 3, "edge_kinds": 2,
+          "data_seed": 0, "train_fraction": 0.6}  # fmt: skip
+TASKS = {"pairs": PAIRS, "vectors": VECTORS, "tokens": TEXTS, "graphs": GRAPHS}
 
 # The numbers are all different, so that no two can be taken for each other.
 MODELS: dict[str, list[dict[str, Any]]] = {
@@ -49,6 +52,7 @@ MODELS: dict[str, list[dict[str, Any]]] = {
     ],
     "vector_mlp": [{"width": 5, "depth": 1}, {"width": 5, "depth": 3, "bias": False}],
     "lstm": [{"embedding_dim": 4, "width": 5, "layers": layers} for layers in (1, 2, 3)],
+    "message_passing": [{"width": 5, "pooled_width": 4}],
 }
 
 

@@ -102,6 +102,16 @@ def _vector_mlp_products(values: Values, sizes: Sizes) -> Products:
     return Products(_dense(widths), on_data=features * width)
 
 
+def _message_passing_products(values: Values, sizes: Sizes) -> Products:
+    nodes, width = sizes["nodes"], values["width"]
+    widths = [sizes["node_features"], width, values["pooled_width"]]
+    summed = [nodes**2 * m * (width + 1) for m in widths[:2]]
+    matrices = nodes * (width + 2) * _dense(widths)  # the root's is one more
+    hidden = 2 * nodes**2 * sizes["edge_features"] * width
+    every = hidden + sum(summed) + matrices + _dense([widths[-1], width, sizes["outputs"]])
+    return Products(every, on_data=hidden + summed[0] + nodes * widths[0] * width)
+
+
 def _lstm_products(values: Values, sizes: Sizes) -> Products:
     width, length = values["width"], sizes["length"]
     layers = [values["embedding_dim"]] + [width] * (values["layers"] - 1)
@@ -202,6 +212,14 @@ KINDS: dict[str, Kind] = {
         lambda values: ("embedding", "recurrent", "readout"),
         _lstm_products,
         reads="tokens",
+    ),
+    "message_passing": Kind(
+        "message_passing",
+        "MessagePassing",
+        {"width": integer(1, default=32), "pooled_width": integer(1, default=16)},
+        lambda values: ("convolutions", "readout"),
+        _message_passing_products,
+        reads="graphs",
     ),
 }
 """What `model.name` may be, besides the import path of a user's own module."""

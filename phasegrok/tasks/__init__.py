@@ -1,4 +1,4 @@
-"""What is learned: finite tasks of pairs, vectors or texts, their splits and corrupted labels.
+"""What is learned: finite tasks, their splits and their corrupted labels.
 
 `task` is everywhere the task section of a run's configuration, a plain mapping. Only `faults`
 expects it to be wrong; the other functions take one that `faults` has nothing to say about.
@@ -17,7 +17,7 @@ import numpy as np
 
 from phasegrok import options, streams
 from phasegrok.options import number, suggestion
-from phasegrok.tasks import binary, clusters, images, liu2022, teacher, text
+from phasegrok.tasks import binary, clusters, graphs, images, liu2022, qm9, teacher, text
 from phasegrok.tasks.operations import operation
 from phasegrok.tasks.tables import Dataset, IntArray, Kind, Task, codebook, frozen
 
@@ -36,6 +36,8 @@ KINDS: dict[str, Kind] = {
     "mnist": images.MNIST,
     "planted_sentiment": text.PLANTED,
     "imdb": text.IMDB,
+    "random_graphs": graphs.RANDOM_GRAPHS,
+    "qm9": qm9.KIND,
 }
 """What `task.name` may be."""
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from phasegrok import streams
 from phasegrok.errors import InputError
-from phasegrok.options import REQUIRED, Option, filled, integer
+from phasegrok.options import Option, filled, integer, text
 from phasegrok.tasks.tables import Dataset, IntArray, Kind, Task, frozen
 
 SENTIMENTS = ("negative", "positive")
@@ -101,11 +101,7 @@ PLANTED = Kind(
 
 ADVICE = "or choose task=planted_sentiment, which needs no file"
 IMDB_OPTIONS = {
-    "path": Option(
-        f'the path of Kaggle\'s "IMDB Dataset.csv" ({ADVICE})',
-        lambda value: isinstance(value, str) and value != "",
-        default=REQUIRED,
-    ),
+    "path": text(f'the path of Kaggle\'s "IMDB Dataset.csv" ({ADVICE})'),
     "examples": integer(2, default=1000),
     "length": integer(1, default=32),
     "vocabulary": integer(1, default=1000),
@@ -129,8 +125,8 @@ def _imdb(path: str, examples: int, length: int, vocabulary: int) -> Dataset:
     # Of equally frequent words the one seen first.
     token = {word: i for i, (word, _) in enumerate(counted.most_common(vocabulary), start=1)}
     tokens = np.zeros((examples, length), dtype=np.int64)
-    for row, text in zip(tokens, texts, strict=True):
-        known = [token[word] for word in text if word in token][:length]
+    for row, words in zip(tokens, texts, strict=True):
+        known = [token[word] for word in words if word in token][:length]
         row[length - len(known) :] = known
     return _dataset(tokens, labels, vocabulary)
 
