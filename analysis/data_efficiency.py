@@ -12,7 +12,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from study import Study, main
 
-from phasegrok.diagram.laws import beside
+from phasegrok.diagram.laws import set_beside
 from phasegrok.frames import data_efficiency, label, value_text
 
 FRACTION = "task.train_fraction"
@@ -31,8 +31,8 @@ def picture(study: Study) -> tuple[Figure, str]:
         ax.plot(line[FRACTION], line["median"], "o-", color=color, label=name, markersize=3)
         ax.fill_between(line[FRACTION], line["low"], line["high"], color=color, alpha=0.1)
         later = line[line["median"].isna()]
-        aside = beside(ax, number, len(lines))
-        ax.plot(later[FRACTION], later["at_least"], "^", color=color, markersize=3, transform=aside)
+        marks = ax.plot(later[FRACTION], later["at_least"], "^", color=color, markersize=3)
+        set_beside(marks[0], number, len(lines))
     ax.set(yscale="log", xlabel=label(FRACTION), ylabel=f"steps to accuracy {accuracy:g}")
     title = ", ".join(map(label, others))
     figure.legend(loc="outside right upper", fontsize=7, frameon=False, title=title)

@@ -8,11 +8,10 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.transforms import ScaledTranslation, Transform
+from matplotlib.transforms import ScaledTranslation
 
 from phasegrok.diagram.colors import VAL
 from phasegrok.diagram.dress import facet_text, head_panels
@@ -131,8 +130,8 @@ def _paint_efficiency(
         ax.fill_between(at, table["low"], table["high"], color=color, alpha=0.15, linewidth=0)
         ax.plot(at, table["median"], color=color, marker="o", markersize=3, linewidth=1.2)
         later = table.loc[table["shown"] == "censored"]
-        aside = beside(ax, number, len(groups))
-        ax.plot(later[FRACTION], later["at_least"], color=color, transform=aside, **_LATER)
+        marks = ax.plot(later[FRACTION], later["at_least"], color=color, **_LATER)
+        set_beside(marks[0], number, len(groups))
     ax.set_yscale("log")
     step_limits([ax])
     ax.set(xlabel=label(FRACTION), ylabel=f"steps to accuracy {accuracy:g}")
@@ -140,12 +139,16 @@ def _paint_efficiency(
         add_bar(room, np.array([[ax]]), size, scale)
 
 
-def beside(ax: Axes, number: int, count: int) -> Transform:
-    """Where the marks of one of `count` lines go that would lie on each other: 3 points apart."""
-    away = 3 / 72 * (number - (count - 1) / 2)  # inches
-    figure = ax.get_figure(root=True)
+def set_beside(marks: Line2D, number: int, count: int) -> None:
+    """Marks of one of `count` lines that would lie on each other's, 3 points apart.
+
+    They are moved when they are drawn already, so that the axes have room for the data they show.
+    """
+    figure = marks.get_figure(root=True)
     assert figure is not None
-    return ax.transData + ScaledTranslation(away, 0, figure.dpi_scale_trans)
+    away = 3 / 72 * (number - (count - 1) / 2)  # inches
+    aside = ScaledTranslation(away, 0, figure.dpi_scale_trans)
+    marks.set_transform(marks.get_transform() + aside)
 
 
 def scaling_picture(
