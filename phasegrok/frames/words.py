@@ -13,6 +13,7 @@ LABELS = {
     "task.pairs": "pairs",
     "task.train_fraction": "training fraction",
     "task.label_noise": "label noise (fraction)",
+    "task.data_seed": "data seed",
     "task.error_threshold": "error threshold",
     "model.name": "model",
     "model.width": "width (neurons)",
