@@ -1,9 +1,10 @@
-"""Keep a finished sweep as a study: python analysis/keep_study.py outputs/NAME
+"""Keep a finished sweep as a study: python analysis/keep_study.py outputs/NAME [--curves]
 
-Writes sweeps/NAME/ with the configuration, the planned runs without curves and the machine's name,
-and the figure. A sweep of which runs are missing, failed or undecided is refused. Where there is no
-README.md, it is begun with what the data say; the other words and the claims (claims.yaml) are for
-you to write. `python -m tests.claims` then puts the tables into them.
+Writes sweeps/NAME/ with the configuration, the planned runs without the machine's name and, unless
+claims rest on them (--curves), without curves, and the figure. A sweep of which runs are missing,
+failed or undecided is refused. Where there is no README.md, it is begun with what the data say; the
+other words and the claims (claims.yaml) are for you to write. `python -m tests.claims` then puts
+the tables into them.
 """
 
 import re
@@ -22,6 +23,7 @@ from phasegrok.config import sweeps
 from phasegrok.diagram import data_hash, save
 from phasegrok.phases import cell_table
 from phasegrok.store import Store
+from phasegrok.store.schema import CURVES
 
 SWEEPS = Path(__file__).resolve().parents[1] / "sweeps"
 
@@ -82,11 +84,11 @@ def begun(study: Path) -> str:
     )
 
 
-def keep(source: Store, studies: Path) -> Path:
+def keep(source: Store, studies: Path, curves: bool = False) -> Path:
     """Write the study; its folder."""
     table = answers(source)
-    kept = [name for name in table.schema.names
-            if not name.startswith("curve.") and name not in OF_THE_MACHINE]  # fmt: skip
+    left_out = OF_THE_MACHINE if curves else (*OF_THE_MACHINE, *CURVES)
+    kept = [name for name in table.schema.names if name not in left_out]
     study = studies / source.config()["sweep"]["name"]
     study.mkdir(exist_ok=True)
     told = {key: PLACE.sub(b'"out": null', text) for key, text in table.schema.metadata.items()}
@@ -109,11 +111,13 @@ def draw(study: Path) -> None:
 
 
 def main(arguments: list[str], studies: Path = SWEEPS) -> int:
-    if len(arguments) != 1 or not (Path(arguments[0]) / "results.parquet").exists():
-        print("usage: python analysis/keep_study.py DIR, of a finished sweep", file=sys.stderr)
+    folders = [word for word in arguments if word != "--curves"]
+    if len(folders) != 1 or not (Path(folders[0]) / "results.parquet").exists():
+        usage = "usage: python analysis/keep_study.py DIR [--curves], of a finished sweep"
+        print(usage, file=sys.stderr)
         return 2
     try:
-        print(keep(Store(arguments[0], own=False), studies))
+        print(keep(Store(folders[0], own=False), studies, "--curves" in arguments))
     except InputError as error:
         print(error, file=sys.stderr)
         return 2

@@ -18,6 +18,7 @@ from analysis.liu2022 import keyed, read_published
 from phasegrok import representation, tasks
 from phasegrok.frames import phase_map, planned_axes, scaling
 from phasegrok.phases import PHASES
+from tests import omnigrok_values
 
 # pandas frames and series, of which its stubs know too little to be of use here.
 Frame = Any
@@ -178,10 +179,21 @@ def generalised(frame: Frame) -> Frame:
     return runs.assign(delay=runs["val_step"] - runs["train_step"])
 
 
-def exponent(folder: Path, frame: Frame, of: str, where: str, **options: Sequence[str]) -> float:
-    """The power of a hyperparameter in the steps to generalise, censored runs counted as such."""
+def exponent(
+    folder: Path,
+    frame: Frame,
+    of: str,
+    where: str,
+    part: str = "exponent",
+    **options: Sequence[str],
+) -> float:
+    """The power of a hyperparameter in the steps to generalise, censored runs counted as such.
+
+    Args:
+        part: "exponent", or "low" or "high", the ends of its 95 % interval.
+    """
     law = scaling(frame.query(where), options["with"])
-    return float(law.set_index("name").loc[of, "exponent"])
+    return float(law.set_index("name").loc[of, part])
 
 
 def rank_correlation(folder: Path, frame: Frame, of: str, where: str = "", **options: str) -> float:
@@ -253,7 +265,7 @@ def fit_ratio(folder: Path, frame: Frame) -> float:
     return float(medians[near_one] / medians[decays[0]])
 
 
-VALUES: dict[str, Callable[..., Any]] = {
+VALUES: dict[str, Callable[..., Any]] = omnigrok_values.VALUES | {
     function.__name__: function
     for function in (
         phase_agreement, step_agreement, order_along, predicted_correlation, predicted_difference,

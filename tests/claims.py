@@ -53,8 +53,8 @@ class Study:
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """One row per run."""
-        return load(self.folder / "results.parquet")
+        """One row per run, with curves where the study has kept them."""
+        return load(self.folder / "results.parquet", curves=True)
 
     @cached_property
     def config(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 import subprocess
 import sys
@@ -96,6 +97,25 @@ def test_a_published_map_stands_beside_ours(
     assert run(monkeypatch, "beside_published", study) == 0
     about = said(study / "beside_published.png")
     assert f"2 of {len(cells.runs(config))} cells that differ" in about["Description"]
+
+
+@pytest.mark.parametrize("name", ["omnigrok_landscape", "omnigrok_landscape_size"])
+def test_losses_over_the_weight_norm_stand_beside_published_ones_where_there_are_any(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, csv = compose([f"+sweep={name}"]), SWEEPS / name / "published.csv"
+    runs = cells.runs(config)
+    frame = frame_of(config).assign(config=[json.dumps(run.config) for run in runs], train_loss=0.0)
+    frame["val_loss"] = frame["model.init_scale"].where(frame["model.init_scale"] > 1, 2.0)
+    frame.loc[0, "train_loss"] = 1e-3
+    study = stored(config, tmp_path / "study", frame)
+    if csv.exists():
+        (study / "published.csv").write_bytes(csv.read_bytes())
+    assert run(monkeypatch, "landscape", study) == 0
+    told = said(study / "landscape.png")["Description"]
+    pairs = {"omnigrok_landscape": 3, "omnigrok_landscape_size": 5}[name]
+    assert f"{pairs} pairs of lines; validation loss is least at 1.58, 1.58" in told
+    assert ("11 published norms" in told) == csv.exists() == (name == "omnigrok_landscape")
 
 
 def test_a_script_says_how_it_is_used_and_what_is_no_study(tmp_path: Path) -> None:

@@ -40,6 +40,15 @@ def test_runs_outside_the_plan_are_left_out_and_the_words_are_begun(tmp_path: Pa
     assert f"Data `{diagram.data_hash(planned)}`" in words and "| grokking | 3 | 6 |" in words
 
 
+@pytest.mark.parametrize("asked", [[], ["--curves"]])
+def test_curves_are_kept_where_they_are_asked_for(asked: list[str], tmp_path: Path) -> None:
+    folder = finished(tmp_path / "sweep", frame_of(config()))
+    assert keep_study.main([str(folder), *asked], tmp_path) == 0
+    kept = load(tmp_path / "little" / "results.parquet", curves=True)
+    assert ("curve.weight_norm" in kept) == bool(asked)
+    assert "curve.step" not in load(tmp_path / "little" / "results.parquet")
+
+
 def test_words_that_are_there_stay(tmp_path: Path) -> None:
     (tmp_path / "little").mkdir()
     (tmp_path / "little" / "README.md").write_text("mine")

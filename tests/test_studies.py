@@ -125,7 +125,7 @@ class TestStudy:
         config = yaml.safe_load((study / "sweep.yaml").read_text())
         frame = load(study / "results.parquet")
         assert (classify(frame, Rule.from_config(config["phase"])) == frame.phase).all()
-        axes = [config["sweep"][name]["param"] for name in ("x", "y")]
+        axes = [axis["param"] for axis in cells.axes(config["sweep"]).values()]
         majority = cell_table(frame, axes).majority.value_counts()
         runs = frame.phase.value_counts()
         words = (study / "README.md").read_text()

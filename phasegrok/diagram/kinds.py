@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from phasegrok.diagram import laws, lines, maps, sensitivity, values
 from phasegrok.diagram.asked import LADDERS
@@ -11,6 +12,7 @@ from phasegrok.diagram.asked import Asked as Asked
 from phasegrok.diagram.asked import Other as Other
 from phasegrok.diagram.chosen import chosen_curves, chosen_cuts
 from phasegrok.diagram.files import data_hash
+from phasegrok.diagram.landscape import landscape_picture
 from phasegrok.diagram.layout import Picture
 from phasegrok.errors import InputError
 from phasegrok.frames import label, phase_map
@@ -18,6 +20,7 @@ from phasegrok.frames.boundary import ALL, REST, boundaries
 from phasegrok.frames.captions import rule_text, steps_rule_text
 from phasegrok.frames.compare import agreement, common_axes, difference
 from phasegrok.frames.efficiency import FRACTION, data_efficiency
+from phasegrok.frames.landscape import ALPHA, SIDES, landscape
 from phasegrok.frames.observable import number_columns, value_map
 from phasegrok.frames.places import placed
 from phasegrok.frames.power_laws import law_of, scaling_line, scaling_runs
@@ -81,13 +84,29 @@ def weight_norm(asked: Asked) -> Picture:
 
 def _value(asked: Asked, column: str, words: str) -> Picture:
     full = value_map(asked.runs, asked.axes, column)
-    early = asked.runs["steps"] < asked.runs["budget"]
-    decided = early & (asked.runs["status"] == "decided")
-    taken = (
-        f"Taken where each run stopped: {early.sum()} of {len(asked.runs)} did before their "
-        f"budget, {decided.sum()} of them decided."
+    picture = values.value_picture(full, asked.axes, words, _taken(asked.runs))
+    return replace(picture, rule="", reads=[column])
+
+
+def _taken(runs: Any) -> str:
+    """At which steps numbers are that are taken at the end of a run."""
+    early = runs["steps"] < runs["budget"]
+    decided = early & (runs["status"] == "decided")
+    return (
+        f"Taken where each run stopped: {early.sum()} of {len(runs)} did before their budget, "
+        f"{decided.sum()} of them decided."
     )
-    return replace(values.value_picture(full, asked.axes, words, taken), rule="", reads=[column])
+
+
+def landscapes(asked: Asked) -> Picture:
+    along = next((axis for axis in asked.axes.values() if axis.key == ALPHA), None)
+    if along is None:
+        keys = ", ".join(axis.key for axis in asked.axes.values())
+        raise InputError(f"a landscape runs along {ALPHA}, and this figure is over {keys}")
+    by = [axis for axis in asked.axes.values() if axis is not along]
+    table = landscape(asked.runs, [axis.key for axis in by])
+    picture = landscape_picture(table, along, by, _taken(asked.runs))
+    return replace(picture, rule="", reads=("weight_norm", *SIDES))
 
 
 def cuts(asked: Asked) -> Picture:
@@ -164,6 +183,8 @@ KINDS: dict[str, Kind] = {
     "delay": Kind("median steps from fitting to generalising, of seeds that fitted", delay),
     "value": Kind("median of any numeric column of the results", value, ("column",)),
     "weight_norm": Kind("weight norm where each run stopped", weight_norm),
+    "landscape": Kind("losses at each fixed weight norm: training an L, validation a U",
+                      landscapes),
     "cut": Kind("phase shares, and steps with bands over seeds, along one axis", cuts, ("at",)),
     "curves": Kind("training curves of all seeds of chosen cells", curves, ("at",)),
     "budget": Kind("the phase map after a quarter, half and all of the budget", sensitivity.budget),

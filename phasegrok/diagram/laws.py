@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
@@ -39,11 +40,8 @@ def efficiency_picture(table: pd.DataFrame, by: Sequence[Axis], accuracy: float)
     Raises:
         InputError: more lines than can be told apart.
     """
-    groups = _groups(table, by)
-    scale = _scale(table, by, len(groups))
-    if scale is None:
-        _refuse_many(by, len(groups))
-    colors = _hues(groups, by, scale)
+    lines = told_apart(table, by)
+    groups, colors, scale = lines.groups, lines.colors, lines.scale
     look: Any = {"marker": "o", "markersize": 3, "linewidth": 1.2}
     entries: list[Any] = [
         Line2D([], [], color=color, label=name or "median", **look)
@@ -75,6 +73,28 @@ def efficiency_picture(table: pd.DataFrame, by: Sequence[Axis], accuracy: float)
 
 # So many lines have a legend, and at most; more of one number have a bar.
 _FEW, _MOST = 6, 12
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The lines of a figure, each with its name and rows; their colours; the bar for these."""
+
+    groups: Sequence[tuple[str, pd.DataFrame]]
+    colors: Sequence[Any]
+    scale: Scale | None
+
+
+def told_apart(table: pd.DataFrame, by: Sequence[Axis]) -> Lines:
+    """A line for each value of `by`, in the order of the axes.
+
+    Raises:
+        InputError: more lines than can be told apart.
+    """
+    groups = _groups(table, by)
+    scale = _scale(table, by, len(groups))
+    if scale is None:
+        _refuse_many(by, len(groups))
+    return Lines(groups, _hues(groups, by, scale), scale)
 
 
 def _scale(table: pd.DataFrame, by: Sequence[Axis], lines: int) -> Scale | None:

@@ -16,6 +16,7 @@ from phasegrok.frames.grid import (
     planned_runs,
     refuse_mixed,
 )
+from phasegrok.frames.landscape import landscape
 from phasegrok.frames.observable import value_map
 from phasegrok.frames.power_laws import scaling, scaling_line, scaling_runs
 from phasegrok.frames.probability import phase_probability
@@ -46,6 +47,7 @@ __all__ = [
     "difference",
     "gap_rules",
     "label",
+    "landscape",
     "phase_counts",
     "phase_map",
     "phase_probability",

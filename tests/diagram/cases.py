@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,26 @@ def frame_of(config: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def fixed_norms(*fixed: bool, **sweep: Any) -> tuple[dict[str, Any], pd.DataFrame]:
+    """A sweep over the scale of the start at fixed norms, or at these, with an L and a U.
+
+    The training loss falls tenfold from scale to scale and is 0 at the largest; the validation loss
+    is least at the second, and that of the second seed is twice that of the first.
+    """
+    kept = {"param": "optim.fix_norm", "values": list(fixed)}
+    config = config_of(x=SCALES, **{"y": kept if fixed else None, **sweep})
+    config["optim"] |= {"fix_norm": True}
+    frame = frame_of(config).assign(config=[json.dumps(run.config) for run in cells.runs(config)])
+    at = frame["model.init_scale"].map([1.0, 2.0, 4.0, 8.0].index)
+    falling, rising = 10.0 ** -(at + 1), 10.0 ** (at - 3)
+    losses = {
+        "train_loss": falling.where(at < 3, 0.0),
+        "val_loss": (falling * (at == 0) + rising) * (1 + frame["seed"]),
+        "weight_norm": 10 * frame["model.init_scale"],
+    }
+    return config, frame.assign(**losses)
+
+
 def stored(config: Mapping[str, Any], folder: Path, frame: pd.DataFrame | None = None) -> Path:
     """The directory of a sweep with these results, with ladders, weight norms and curves."""
     from phasegrok.store import Store
@@ -89,7 +110,7 @@ def _whole(row: dict[Any, Any], i: int) -> dict[str, Any]:
         "phase.train_accuracy": 0.9, "phase.val_accuracy": 0.9, **row,
         "train_steps": [row["train_step"]] * 4 + [None] * 3,
         "val_steps": [row["val_step"]] * 4 + [None] * 3,
-        "weight_norm": 1.0 + i % 7, "curve.step": steps,
+        "weight_norm": row.get("weight_norm", 1.0 + i % 7), "curve.step": steps,
         **{f"curve.{name}": curve for name, curve in curves.items()},
     }  # fmt: skip
 

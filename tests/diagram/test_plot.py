@@ -13,7 +13,16 @@ from PIL import Image
 from phasegrok import diagram
 from phasegrok.__main__ import main
 from phasegrok.diagram.kinds import KINDS
-from tests.diagram.cases import LR, SCALES, X, Y, config_of, frame_of, stored
+from tests.diagram.cases import (
+    LR,
+    SCALES,
+    X,
+    Y,
+    config_of,
+    fixed_norms,
+    frame_of,
+    stored,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,7 +38,7 @@ NEEDS = {
 PHASES_ALONE = ("phase", "probability", "entropy", "boundary", "difference")
 
 # Kinds whose numbers no rule decides.
-RULELESS = ("value", "weight_norm")
+RULELESS = ("value", "weight_norm", "landscape")
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +52,22 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return stored(config, tmp_path_factory.mktemp("plot") / "little", frame)
 
 
+@pytest.fixture(scope="module")
+def sphere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a small sweep at fixed weight norms."""
+    config, frame = fixed_norms()
+    return stored(config, tmp_path_factory.mktemp("plot") / "little", frame)
+
+
 def plot(directory: Path, *options: str) -> int:
     return main(["plot", str(directory), *options])
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_every_kind_is_drawn_from_a_directory_and_says_what_it_is(
-    name: str, sweep: Path, tmp_path: Path
+    name: str, sweep: Path, sphere: Path, tmp_path: Path
 ) -> None:
+    sweep = sphere if name == "landscape" else sweep
     options = [str(sweep) if word == "DIR" else word for word in NEEDS.get(name, [])]
     assert plot(sweep, "--kind", name, *options, "--out", str(tmp_path), "--format", "png") == 0
     (path,) = tmp_path.iterdir()
@@ -267,6 +284,7 @@ def test_the_list_needs_no_directory(capsys: pytest.CaptureFixture[str]) -> None
         (["--x", Y, "--y", Y], "optim.weight_decay is asked for twice"),
         (["--at", f"{Y}=7"], "7: no such value; it has 0.01, 0.1, 1"),
         (["--kind", "value", "--column", "val_step"], "short: draw --kind val_steps (in Python"),
+        (["--kind", "landscape"], "runs along model.init_scale, and this figure is over"),
         (["--kind", "gap", "--gap", "0.6"], "no share of the budget: name others, as in --gaps"),
         (["--gaps", "7"], "--gaps says nothing to --kind phase; it is for gap"),
         (["--at", Y], "expected KEY=VALUE"),
