@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from itertools import pairwise, takewhile
 from pathlib import Path
 
-from phasegrok import work
+from phasegrok import models, work
 from phasegrok.cells import Config, Run
 
 # Packs per worker: enough that the workers end together, few enough that lanes stay full.
@@ -76,7 +76,9 @@ def compiles(config: Config, groups: Sequence[Sequence[Run]]) -> bool:
     vectorised = all(group[0].config["train"].get("vectorise", True) for group in groups[:1])
     if not groups or not vectorised or not able_to_compile(config):
         return False
-    return compiling_pays(config, groups) if asked == "auto" else asked
+    if asked != "auto":
+        return asked
+    return models.worth_compiling(groups[0][0].config["model"]) and compiling_pays(config, groups)
 
 
 def compiling_pays(config: Config, groups: Sequence[Sequence[Run]]) -> bool:

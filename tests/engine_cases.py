@@ -40,16 +40,6 @@ TASKS: dict[str, dict[str, Any]] = {
         "sentiment_words": 3,
         "train_fraction": 0.6,
     },
-    # Compiling takes the longer the longer the texts.
-    "short texts": {
-        "name": "planted_sentiment",
-        "examples": 40,
-        "length": 3,
-        "vocabulary": 13,
-        "lexicon": 4,
-        "sentiment_words": 1,
-        "train_fraction": 0.6,
-    },
     "graphs": {"name": "random_graphs", "examples": 30, "nodes": 5, "train_fraction": 0.6},
 }
 

@@ -6,7 +6,8 @@ from torch import nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 
 import phasegrok
-from phasegrok import losses, models
+from phasegrok import cells, losses, models, sizing
+from phasegrok.config import compose
 from phasegrok.models.lstm import LSTM
 
 SIZES = {"symbols": 9, "length": 5, "outputs": 2}
@@ -85,6 +86,16 @@ def test_one_program_serves_every_size_of_the_training_set():
         for key, value in compiled(parameters, tokens, labels).items():
             torch.testing.assert_close(value, lanes(parameters, tokens, labels)[key])
     assert len(graphs) == 1
+
+
+def test_it_is_compiled_only_if_asked_for():
+    """However long it trains: its program takes minutes to make, and more for longer texts."""
+    overrides = ["+sweep=planted_sentiment", "train.steps=1000000", "launch.device=cpu"]
+    config = compose(overrides)
+    groups = [cells.runs(config)]
+    assert sizing.compiling_pays(config, groups) and not sizing.compiles(config, groups)
+    asked = compose([*overrides, "train.compile=true"])
+    assert sizing.compiles(asked, groups) == sizing.able_to_compile(asked)
 
 
 def test_its_parts_may_have_rates_of_their_own_and_others_are_refused():

@@ -36,7 +36,6 @@ COMPILED = (
     Case("liu2022 matrix", "s3", "mse", "sgd", 0.5, group="decoder", warmup=True),
     Case("transformer nanda", "x+y", "mse", "adam", 0.01),
     Case("tanh vector_mlp", "teacher", "mse", "adamw", 0.01, sphere=True),
-    Case("lstm", "short texts", "cross_entropy", "adam", 0.01, batch_size=9, clip=0.1),
     Case("message_passing", "graphs", "mse", "adam", 0.01),
 )  # fmt: skip
 

@@ -75,6 +75,12 @@ def reads(model: Model) -> str | None:
     return kind.reads if kind else None
 
 
+def worth_compiling(model: Model) -> bool:
+    """Whether `train.compile=auto` may compile it; so it may a user's own module."""
+    kind = KINDS.get(model["name"])
+    return kind is None or kind.worth_compiling
+
+
 def module_parts(module: nn.Module) -> tuple[str, ...]:
     """The parts of a network that is built, in the order of its parameters."""
     names = (name.partition(".")[0] for name, _ in module.named_parameters())

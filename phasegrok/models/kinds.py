@@ -42,6 +42,8 @@ class Kind:
     products: Callable[[Values, Sizes], Products]
     """The work of its matrix products, given a value for every option and the task's sizes."""
     reads: Inputs = "pairs"
+    worth_compiling: bool = True
+    """Whether `train.compile=auto` may compile it."""
     faults: Callable[[Values], list[str]] = lambda values: []
     """What two options together can get wrong."""
     unread: Callable[[Values], Mapping[str, str]] = lambda values: {}
@@ -212,6 +214,9 @@ KINDS: dict[str, Kind] = {
         lambda values: ("embedding", "recurrent", "readout"),
         _lstm_products,
         reads="tokens",
+        # Its program holds every step of every layer: it takes minutes to make, with clipping
+        # PyTorch 2.13 may fail on it (pytorch#196570), and eager its work is in large pieces.
+        worth_compiling=False,
     ),
     "message_passing": Kind(
         "message_passing",
