@@ -6,8 +6,9 @@
 No lanes, no compiling: one network, torch.optim.AdamW, a loop. Float32 with one thread, with two
 threads, with the training set in reverse order or its halves swapped (the same sums in another
 order), and float64 are one training on paper. Where they part, the step belongs to the rounding as
-much as to the recipe. A cell of which only the training's crossing is in doubt is trained no further than that.
-Results go to replays.csv of the study, which its claims read; what is there is not trained again.
+much as to the recipe. A cell of which only the training's crossing is in doubt is trained no
+further than that. Results go to replays.csv of the study, which its claims read; what is there is
+not trained again.
 """
 
 from __future__ import annotations
