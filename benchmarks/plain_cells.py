@@ -5,10 +5,10 @@
 
 No lanes, no compiling: one network, torch.optim.AdamW, a loop. Float32 with one thread, with two
 threads, with the training set in reverse order or its halves swapped (the same sums in another
-order), and float64 are one training on paper. Where they part, the step belongs to the rounding as
-much as to the recipe. A cell of which only the training's crossing is in doubt is trained no
-further than that. Results go to replays.csv of the study, which its claims read; what is there is
-not trained again.
+order), with the last bits of the initial weights changed, and float64 are one training on paper.
+Where they part, the step belongs to the rounding as much as to the recipe. A cell of which only the
+training's crossing is in doubt is trained no further than that. Results go to replays.csv of the
+study, which its claims read; what is there is not trained again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import argparse
 import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
@@ -31,15 +31,23 @@ from phasegrok.phases import decide, needed
 from tests.claim_values import disagreements
 from tests.claims import SWEEPS, Study
 
-# How a cell is trained: dtype, threads, and the order of the training set.
-Order = Callable[[Tensor], Tensor]
-AS_IT_IS: Order = torch.clone
-WAYS: dict[str, tuple[str, int, Order]] = {
-    "one thread": ("float32", 1, AS_IT_IS),
-    "two threads": ("float32", 2, AS_IT_IS),
-    "reversed": ("float32", 1, lambda indices: indices.flip(0)),
-    "halves swapped": ("float32", 1, lambda indices: indices.roll(len(indices) // 2)),
-    "float64": ("float64", 1, AS_IT_IS),
+
+class Way(NamedTuple):
+    """How a cell is trained; `last_bits` seeds a change of each initial weight in its last bit."""
+
+    dtype: str = "float32"
+    threads: int = 1
+    order: Callable[[Tensor], Tensor] = torch.clone
+    last_bits: int | None = None
+
+
+WAYS = {
+    "one thread": Way(),
+    "two threads": Way(threads=2),
+    "reversed": Way(order=lambda indices: indices.flip(0)),
+    "halves swapped": Way(order=lambda indices: indices.roll(len(indices) // 2)),
+    **{f"last bits {seed}": Way(last_bits=seed) for seed in range(1, 6)},
+    "float64": Way(dtype="float64"),
 }
 GAP = 1000
 
@@ -50,12 +58,14 @@ def plainly(run: Run, way: str, until: Sequence[str] = ("train", "val")) -> dict
     Returns train_step and val_step (updates done; None: never), steps and, if it was trained until
     it is known, the phase.
     """
-    dtype, threads, ordered = WAYS[way]
-    torch.set_num_threads(threads)
-    start = prepare(Run(run.run_id, replaced(run.config, {"train.dtype": dtype}), {}, {}))
+    chosen = WAYS[way]
+    torch.set_num_threads(chosen.threads)
+    start = prepare(Run(run.run_id, replaced(run.config, {"train.dtype": chosen.dtype}), {}, {}))
     assert start.codebook is not None
     network, optim = start.module.to(start.codebook.dtype), run.config["optim"]
     network.load_state_dict(start.params)
+    if chosen.last_bits is not None:
+        change_last_bits(network, chosen.last_bits)
     decoder = [value for name, value in network.named_parameters() if name != "embedding"]
     optimizer = torch.optim.AdamW(
         [{"params": [network.embedding], **optim["groups"]["embedding"]}, {"params": decoder}],
@@ -64,7 +74,7 @@ def plainly(run: Run, way: str, until: Sequence[str] = ("train", "val")) -> dict
         betas=tuple(optim["betas"]),
         eps=optim["eps"],
     )
-    order = ordered(start.train_indices)
+    order = chosen.order(start.train_indices)
     pairs, targets = start.inputs[order], start.codebook[start.labels[order]]
     sides = {"train": start.in_train, "val": ~start.in_train}
     crossings: dict[str, int | None] = dict.fromkeys(sides)
@@ -82,6 +92,16 @@ def plainly(run: Run, way: str, until: Sequence[str] = ("train", "val")) -> dict
     known = step == start.budget or None not in crossings.values()
     phase = decide(crossings["train"], crossings["val"], gap=GAP) if known else None
     return {**{f"{side}_step": at for side, at in crossings.items()}, "steps": step, "phase": phase}
+
+
+@torch.no_grad()
+def change_last_bits(network: torch.nn.Module, seed: int) -> None:
+    """Every weight to one of its two neighbours among the numbers there are."""
+    draw = torch.Generator().manual_seed(seed)
+    for weight in network.parameters():
+        up = torch.rand(weight.shape, generator=draw) < 0.5
+        infinity = torch.where(up, torch.inf, -torch.inf).to(weight)
+        weight.copy_(torch.nextafter(weight, infinity))
 
 
 @torch.no_grad()

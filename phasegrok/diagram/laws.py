@@ -147,7 +147,9 @@ def _paint_efficiency(
     ax = room.subplots()
     for number, ((_, table), color) in enumerate(zip(groups, colors, strict=True)):
         at = table[FRACTION]
-        ax.fill_between(at, table["low"], table["high"], color=color, alpha=0.15, linewidth=0)
+        known = table["median"].notna()  # a band of the few that crossed would mislead
+        band = table["low"].where(known), table["high"].where(known)
+        ax.fill_between(at, *band, color=color, alpha=0.15, linewidth=0)
         ax.plot(at, table["median"], color=color, marker="o", markersize=3, linewidth=1.2)
         later = table.loc[table["shown"] == "censored"]
         marks = ax.plot(later[FRACTION], later["at_least"], color=color, **_LATER)
