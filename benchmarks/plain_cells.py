@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cells = in_doubt(study.folder, study.frame)
     if options.cell:
         named = keyed(pd.DataFrame(options.cell, columns=list(places)))
-        cells = dict.fromkeys(named.index, ("train", "val"))
+        cells = {cell: cells.get(cell, ("train", "val")) for cell in named.index}
     file = study.folder / "replays.csv"
     table = pd.read_csv(file) if file.exists() else pd.DataFrame()
     done = set(zip(keyed(table).index, table["way"], strict=True)) if len(table) else set()
