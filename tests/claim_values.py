@@ -74,8 +74,12 @@ def close(ours: Column, theirs: Column) -> Column:
 
 
 def flips(folder: Path, cells: Frame, what: str) -> Column:
-    """Whether plain float32 trainings of the cell that differ in rounding alone differ in this."""
+    """Whether plain float32 trainings of the cell that differ in rounding alone differ in this.
+
+    Of one without a phase, stopped once it had fitted, nobody knows whether it generalises.
+    """
     ways = replays(folder)
+    ways = ways.dropna(subset=["phase"]) if what == "val_step" else ways
     found = ways[ways["way"] != "float64"].groupby(level="cell")[what]
     if what == "phase":
         differ = found.nunique() > 1

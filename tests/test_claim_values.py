@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks import plain_cells
 from tests import claim_values as values
+from tests import claims
 
 NAN = float("nan")
 
@@ -83,6 +84,25 @@ def test_a_cell_that_flips_with_rounding_alone_is_forgiven_and_no_other(study) -
     )
     assert values.phase_agreement(folder, frame, forgive_rounding=True) == 1
     assert values.step_agreement(folder, frame, forgive_rounding=True) == 5 / 6
+
+
+def test_a_plain_training_that_was_stopped_once_it_had_fitted_tells_nothing_more(study) -> None:
+    folder, frame = study
+    replayed(
+        folder,
+        (1e-4, 5, "one thread", 1000, 5000, 5000, "grokking"),
+        (1e-4, 5, "reversed", 1020.0, NAN, 1020, None),
+        (1.584893192461e-3, 5, "one thread", NAN, NAN, 100_000, "confusion"),
+    )
+    # Whether it would have generalised is not known, and so does not forgive the late step.
+    assert values.step_agreement(folder, frame, forgive_rounding=True) == 4 / 6
+    words = [claims.rounding_words(claims.Study(folder), cell) for cell in
+             ("0.0001/5", "0.00158489/5", "0.001/0")]  # fmt: skip
+    assert words == [
+        "one thread: grokking, 1000, 5000; reversed: fitted at 1020, not followed further",
+        "one thread: confusion, never, never",
+        "not yet",
+    ]
 
 
 def test_float64_is_told_and_forgives_nothing(study) -> None:
