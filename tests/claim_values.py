@@ -24,6 +24,7 @@ from tests import omnigrok_values
 Frame = Any
 Column = Any
 
+STEPS = ("train_step", "val_step")
 LETTERS = {"comprehension": "C", "grokking": "G", "memorization": "M", "confusion": "X"}
 STEP_TOLERANCE = 0.02
 AXES = (liu2022.LR, liu2022.DECAY)
@@ -106,10 +107,10 @@ def disagreements(folder: Path, frame: Frame) -> Frame:
 
 
 def order_along(folder: Path, frame: Frame, along: str, at: Mapping[str, float]) -> str:
-    """The phases along an axis, neighbours that are equal told once: GCM."""
+    """The phases along an axis, neighbours that are equal told once: GCM; any other phase is ?."""
     for key, value in at.items():
         frame = frame[np.isclose(frame[key], value, rtol=1e-6)]
-    letters = frame.sort_values(along)["phase"].map(LETTERS)
+    letters = frame.sort_values(along)["phase"].map(LETTERS).fillna("?")
     return "".join(letter for letter, _ in groupby(letters))
 
 
@@ -237,9 +238,16 @@ def median_ratio(
     over: Mapping[str, Sequence[Any]],
     under: Mapping[str, Sequence[Any]],
 ) -> float:
-    """The median of a column over some runs, over that of others; never is later than any step."""
-    steps = frame.assign(**{of: frame[of].fillna(np.inf)})
-    return float(among(steps, over)[of].median() / among(steps, under)[of].median())
+    """The median of a column over some runs, over that of others.
+
+    A step that never comes is later than any; a run without a finite value of another column, as
+    the loss of one that diverged, leaves the claim without one.
+    """
+    values = frame[of]
+    values = values.fillna(np.inf) if of in STEPS else values.where(np.isfinite(values))
+    runs = frame.assign(**{of: values})
+    above, below = (among(runs, at)[of].median(skipna=False) for at in (over, under))
+    return float(above / below)
 
 
 def generalising(

@@ -122,6 +122,15 @@ def test_the_order_along_an_axis_tells_neighbours_once(study) -> None:
     assert values.order_along(folder, frame, "optim.weight_decay", {"optim.lr": 1e-4}) == "CG"
 
 
+@pytest.mark.parametrize("phase", ["val_only", "inversion", "undecided", "failed", None])
+def test_a_phase_that_is_none_of_the_four_has_a_place_in_the_order_and_agrees_with_none(
+    study, phase
+) -> None:
+    folder, frame = study
+    frame = frame.assign(phase=[*frame["phase"][:2], phase, "confusion"])
+    assert values.order_along(folder, frame, "optim.lr", {"optim.weight_decay": 0}) == "C?"
+
+
 def law() -> pd.DataFrame:
     """Steps that go as lr^-1 decay^-0.5, and a fit at 10."""
     lr, decay = np.meshgrid([0.001, 0.01, 0.1], [0.1, 1.0, 10.0])
@@ -188,6 +197,17 @@ def test_shares_and_medians_of_some_runs_against_others() -> None:
     )
     options = {"over": {"optim.lr": [0.001]}, "under": {"optim.lr": [0.1]}}
     assert values.median_ratio(Path(), law(), of="val_step", **options) == pytest.approx(100)
+
+
+@pytest.mark.parametrize("rate", [0.001, 0.1])
+@pytest.mark.parametrize("lost", [NAN, np.inf])
+def test_a_run_that_diverged_leaves_a_ratio_of_losses_without_a_value(rate, lost) -> None:
+    runs = law().assign(val_loss=law()["optim.lr"])
+    options = {"over": {"optim.lr": [0.001]}, "under": {"optim.lr": [0.1]}}
+    assert values.median_ratio(Path(), runs, of="val_loss", **options) == pytest.approx(0.01)
+    diverged = (runs["optim.lr"] == rate) & (runs["optim.weight_decay"] == 1)
+    runs.loc[diverged, "val_loss"] = lost
+    assert np.isnan(values.median_ratio(Path(), runs, of="val_loss", **options))
 
 
 def toy() -> pd.DataFrame:

@@ -63,6 +63,12 @@ def test_a_line_with_a_run_that_diverged_agrees_with_nothing(lost: str, at: int)
     assert np.isnan(values.largest_loss(Path(), frame, of="train_loss", least=0.0, **by))
 
 
+def test_a_line_of_which_every_run_diverged_has_no_lowest_point() -> None:
+    both = sphere(FIRST, SECOND)
+    lost = both.assign(val_loss=both["val_loss"].mask(both["task.data_seed"] == 1))
+    assert values.lowest_within(Path(), lost, by=["task.data_seed"], low=0.5, high=10) == 0.5
+
+
 def test_published_losses_are_met_within_a_factor_at_every_published_alpha(tmp_path: Path) -> None:
     theirs = {"alpha": [0.10000000149, 1.0, 10.0], "train_mse": [3e-2, 0, 0],
               "test_mse": [1e-2, 1e-5, 9.0]}  # fmt: skip
