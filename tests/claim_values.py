@@ -106,11 +106,9 @@ def disagreements(folder: Path, frame: Frame) -> Frame:
     return cells[~(same & cells["known"])]
 
 
-def order_along(folder: Path, frame: Frame, along: str, at: Mapping[str, float]) -> str:
+def order_along(folder: Path, frame: Frame, along: str, at: Mapping[str, Sequence[Any]]) -> str:
     """The phases along an axis, neighbours that are equal told once: GCM; any other phase is ?."""
-    for key, value in at.items():
-        frame = frame[np.isclose(frame[key], value, rtol=1e-6)]
-    letters = frame.sort_values(along)["phase"].map(LETTERS).fillna("?")
+    letters = among(frame, at).sort_values(along)["phase"].map(LETTERS).fillna("?")
     return "".join(letter for letter, _ in groupby(letters))
 
 
@@ -189,28 +187,30 @@ def exponent(
     frame: Frame,
     of: str,
     where: str,
+    against: Sequence[str],
     part: str = "exponent",
-    **options: Sequence[str],
 ) -> float:
     """The power of a hyperparameter in the steps to generalise, censored runs counted as such.
 
     Args:
         part: "exponent", or "low" or "high", the ends of its 95 % interval.
     """
-    law = scaling(frame.query(where), options["with"])
+    law = scaling(frame.query(where), against)
     return float(law.set_index("name").loc[of, part])
 
 
-def rank_correlation(folder: Path, frame: Frame, of: str, where: str = "", **options: str) -> float:
+def rank_correlation(
+    folder: Path, frame: Frame, of: str, against: str, within: str = "", where: str = ""
+) -> float:
     """Spearman's, of a hyperparameter and a column of the runs that generalised.
 
     `within` a column, it is the mean over the values of that column that have six runs or more.
     """
     runs = generalised(frame)
     runs = runs.query(where) if where else runs
-    groups = [group for _, group in runs.groupby(options["within"])] if "within" in options else []
+    groups = [group for _, group in runs.groupby(within)] if within else []
     found = [
-        group[of].corr(group[options["with"]], method="spearman")
+        group[of].corr(group[against], method="spearman")
         for group in groups or [runs]
         if len(group) >= 6 and group[of].nunique() > 1
     ]

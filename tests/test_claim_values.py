@@ -118,8 +118,8 @@ def test_float64_is_told_and_forgives_nothing(study) -> None:
 
 def test_the_order_along_an_axis_tells_neighbours_once(study) -> None:
     folder, frame = study
-    assert values.order_along(folder, frame, "optim.lr", {"optim.weight_decay": 0}) == "CG"
-    assert values.order_along(folder, frame, "optim.weight_decay", {"optim.lr": 1e-4}) == "CG"
+    assert values.order_along(folder, frame, "optim.lr", {"optim.weight_decay": [0]}) == "CG"
+    assert values.order_along(folder, frame, "optim.weight_decay", {"optim.lr": [1e-4]}) == "CG"
 
 
 @pytest.mark.parametrize("phase", ["val_only", "inversion", "undecided", "failed", None])
@@ -128,7 +128,7 @@ def test_a_phase_that_is_none_of_the_four_has_a_place_in_the_order_and_agrees_wi
 ) -> None:
     folder, frame = study
     frame = frame.assign(phase=[*frame["phase"][:2], phase, "confusion"])
-    assert values.order_along(folder, frame, "optim.lr", {"optim.weight_decay": 0}) == "C?"
+    assert values.order_along(folder, frame, "optim.lr", {"optim.weight_decay": [0]}) == "C?"
 
 
 def law() -> pd.DataFrame:
@@ -150,7 +150,7 @@ def test_exponents_are_those_of_a_power_law_that_the_budget_cuts_off() -> None:
     frame = frame.assign(val_step=steps.where(seen), steps=steps.where(seen, 3000), budget=3000)
     frame["status"] = np.where(seen, "decided", "finished")
     names = ["optim.lr", "optim.weight_decay"]
-    options = {"with": names, "where": "`optim.weight_decay` <= 2"}
+    options = {"against": names, "where": "`optim.weight_decay` <= 2"}
     found = [values.exponent(Path(), frame, of=name, **options) for name in names]
     assert 0.2 < 1 - float(seen.to_numpy().mean()) < 0.4
     assert found == pytest.approx([-1, -0.5], abs=0.05)
@@ -165,7 +165,7 @@ def test_rank_correlation_within_a_column_forgets_what_differs_between_its_value
     # Few data need more decay and more steps.
     hard = pd.DataFrame({"optim.weight_decay": at + 9, "val_step": 900 - at, "fraction": 0.4})
     runs = pd.concat([easy, hard]).assign(train_step=1.0)
-    options = {"of": "optim.weight_decay", "with": "val_step"}
+    options = {"of": "optim.weight_decay", "against": "val_step"}
     assert values.rank_correlation(Path(), runs, **options) > 0
     assert values.rank_correlation(Path(), runs, **options, within="fraction") == pytest.approx(-1)
 
