@@ -182,21 +182,10 @@ def generalised(frame: Frame) -> Frame:
     return runs.assign(delay=runs["val_step"] - runs["train_step"])
 
 
-def exponent(
-    folder: Path,
-    frame: Frame,
-    of: str,
-    where: str,
-    against: Sequence[str],
-    part: str = "exponent",
-) -> float:
-    """The power of a hyperparameter in the steps to generalise, censored runs counted as such.
-
-    Args:
-        part: "exponent", or "low" or "high", the ends of its 95 % interval.
-    """
+def exponent(folder: Path, frame: Frame, of: str, where: str, against: Sequence[str]) -> float:
+    """The power of a hyperparameter in the steps to generalise, censored runs counted as such."""
     law = scaling(frame.query(where), against)
-    return float(law.set_index("name").loc[of, part])
+    return float(law.set_index("name").loc[of, "exponent"])
 
 
 def rank_correlation(
