@@ -1,60 +1,58 @@
 """Losses at each fixed weight norm: python analysis/landscape.py STUDY [FOLDER]
 
-Draws landscape.png, the L and the U of Omnigrok (2210.01117): median training and validation loss
-at the end against the scale of the start, a pair of lines for each value of the other axis, and the
-authors' losses, where the study has them (published.csv). What is 0 stands at the lower edge.
+Draws landscape.png, the L and the U of Omnigrok (2210.01117), as phasegrok plot --kind landscape
+does, and in black the authors' losses, where the study has them (published.csv). What is 0, theirs
+to six digits, stands at the lower edge as a triangle.
 """
 
 import sys
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from study import Study, main
 
-from phasegrok.frames import label, landscape, value_text
+from phasegrok.diagram import data_hash, lay_out
+from phasegrok.diagram.asked import Asked
+from phasegrok.diagram.kinds import landscapes
+from phasegrok.frames.captions import caption
 
-ALPHA = "model.init_scale"
-SIDES = {"train_loss": "--", "val_loss": "-"}
+SIDES = {"train_mse": ("published, training", "s"), "test_mse": ("published, validation", "o")}
+BELOW = ("published, below the scale", "v")
+LOOK: dict[str, Any] = {"color": "black", "markerfacecolor": "none", "ls": "", "markersize": 5}
 
 
-def published(ax: Axes, study: Study) -> str:
-    """The authors' losses as marks; what this adds to the words."""
-    file = study.folder / "published.csv"
-    if not file.exists():
-        return ""
-    theirs = pd.read_csv(file, comment="#")
-    for side, mark in (("train", "s"), ("test", "o")):
-        losses = theirs[f"{side}_mse"].replace(0, np.nan)  # 0 is all that six digits tell
-        (marks,) = ax.plot(theirs["alpha"], losses, mark, label=f"published, {side}")
-        marks.set(color="black", markerfacecolor="none")
-    return f" Marks: {len(theirs)} published norms."
+def mark(ax: Axes, theirs: Any) -> None:
+    """The authors' losses, some of which may be above ours or below."""
+    edge, top = ax.get_ylim()
+    ax.set_ylim(edge, max(top, 2 * theirs[list(SIDES)].max(axis=None)))
+    for side, (_, marker) in SIDES.items():
+        within = theirs[side] > edge
+        for at, sign in ((theirs[within], marker), (theirs[~within], BELOW[1])):
+            if len(at):  # no points that are not clipped would take room all the same
+                losses = at[side].clip(lower=edge)
+                ax.plot(at["alpha"], losses, marker=sign, clip_on=False, **LOOK)
 
 
 def picture(study: Study) -> tuple[Figure, str]:
-    others = [axis.key for axis in study.axes.values() if axis.key != ALPHA]
-    points: Any = landscape(study.runs, others)
-    figure = Figure(figsize=(5, 3.6), layout="constrained")
-    ax = figure.subplots()
-    edge = points[list(SIDES)].replace(0, np.nan).min(axis=None) / 2
-    lines = list(points.groupby(others, sort=False))
-    for number, (values, line) in enumerate(lines):
-        color = colormaps["viridis"](0.9 * number / max(len(lines) - 1, 1))
-        name = ", ".join(value_text(v, key) for v, key in zip(values, others, strict=True))
-        for side, style in SIDES.items():
-            look = {"color": color, "label": name if side == "val_loss" else None}
-            ax.plot(line[ALPHA], line[side].clip(lower=edge), style, **look)
-    ax.set(xscale="log", yscale="log", xlabel=label(ALPHA), ylabel="loss (dashed: training)")
-    theirs = published(ax, study)
-    figure.legend(loc="outside right upper", fontsize=7, title=", ".join(map(label, others)))
-    least = ", ".join(f"{alpha:.3g}" for alpha in points.loc[points["lowest"], ALPHA])
-    return figure, (
-        f"Training and validation loss against the scale of the start in {study.name}, "
-        f"{len(lines)} pairs of lines; validation loss is least at {least}.{theirs}"
-    )
+    drawn = landscapes(Asked(study.name, study.runs, study.axes, study.rule, study.budget))
+    file, told = study.folder / "published.csv", ""
+    if file.exists():
+        theirs, ours = pd.read_csv(file, comment="#"), drawn
+
+        def paint(room: Any, size: Any) -> None:
+            ours.paint(room, size)
+            mark(room.axes[0], theirs)
+
+        keys = [Line2D([], [], marker=m, label=n, **LOOK) for n, m in (*SIDES.values(), BELOW)]
+        drawn = replace(ours, paint=paint, entries=[*ours.entries, *keys])
+        told = f" In black: {len(theirs)} published norms."
+    shows, data = drawn.shows + told, data_hash(study.runs)
+    text = caption(study.runs, study.config, data, shows=shows, rule="")
+    return lay_out(drawn, text), drawn.alt + told
 
 
 if __name__ == "__main__":

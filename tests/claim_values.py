@@ -24,6 +24,7 @@ from tests import omnigrok_values
 Frame = Any
 Column = Any
 
+STEPS = ("train_step", "val_step")
 LETTERS = {"comprehension": "C", "grokking": "G", "memorization": "M", "confusion": "X"}
 STEP_TOLERANCE = 0.02
 AXES = (liu2022.LR, liu2022.DECAY)
@@ -74,8 +75,12 @@ def close(ours: Column, theirs: Column) -> Column:
 
 
 def flips(folder: Path, cells: Frame, what: str) -> Column:
-    """Whether plain float32 trainings of the cell that differ in rounding alone differ in this."""
+    """Whether plain float32 trainings of the cell that differ in rounding alone differ in this.
+
+    Of one without a phase, stopped once it had fitted, nobody knows whether it generalises.
+    """
     ways = replays(folder)
+    ways = ways.dropna(subset=["phase"]) if what == "val_step" else ways
     found = ways[ways["way"] != "float64"].groupby(level="cell")[what]
     if what == "phase":
         differ = found.nunique() > 1
@@ -101,11 +106,9 @@ def disagreements(folder: Path, frame: Frame) -> Frame:
     return cells[~(same & cells["known"])]
 
 
-def order_along(folder: Path, frame: Frame, along: str, at: Mapping[str, float]) -> str:
-    """The phases along an axis, neighbours that are equal told once: GCM."""
-    for key, value in at.items():
-        frame = frame[np.isclose(frame[key], value, rtol=1e-6)]
-    letters = frame.sort_values(along)["phase"].map(LETTERS)
+def order_along(folder: Path, frame: Frame, along: str, at: Mapping[str, Sequence[Any]]) -> str:
+    """The phases along an axis, neighbours that are equal told once: GCM; any other phase is ?."""
+    letters = among(frame, at).sort_values(along)["phase"].map(LETTERS).fillna("?")
     return "".join(letter for letter, _ in groupby(letters))
 
 
@@ -179,33 +182,24 @@ def generalised(frame: Frame) -> Frame:
     return runs.assign(delay=runs["val_step"] - runs["train_step"])
 
 
-def exponent(
-    folder: Path,
-    frame: Frame,
-    of: str,
-    where: str,
-    part: str = "exponent",
-    **options: Sequence[str],
+def exponent(folder: Path, frame: Frame, of: str, where: str, against: Sequence[str]) -> float:
+    """The power of a hyperparameter in the steps to generalise, censored runs counted as such."""
+    law = scaling(frame.query(where), against)
+    return float(law.set_index("name").loc[of, "exponent"])
+
+
+def rank_correlation(
+    folder: Path, frame: Frame, of: str, against: str, within: str = "", where: str = ""
 ) -> float:
-    """The power of a hyperparameter in the steps to generalise, censored runs counted as such.
-
-    Args:
-        part: "exponent", or "low" or "high", the ends of its 95 % interval.
-    """
-    law = scaling(frame.query(where), options["with"])
-    return float(law.set_index("name").loc[of, part])
-
-
-def rank_correlation(folder: Path, frame: Frame, of: str, where: str = "", **options: str) -> float:
     """Spearman's, of a hyperparameter and a column of the runs that generalised.
 
     `within` a column, it is the mean over the values of that column that have six runs or more.
     """
     runs = generalised(frame)
     runs = runs.query(where) if where else runs
-    groups = [group for _, group in runs.groupby(options["within"])] if "within" in options else []
+    groups = [group for _, group in runs.groupby(within)] if within else []
     found = [
-        group[of].corr(group[options["with"]], method="spearman")
+        group[of].corr(group[against], method="spearman")
         for group in groups or [runs]
         if len(group) >= 6 and group[of].nunique() > 1
     ]
@@ -233,9 +227,16 @@ def median_ratio(
     over: Mapping[str, Sequence[Any]],
     under: Mapping[str, Sequence[Any]],
 ) -> float:
-    """The median of a column over some runs, over that of others; never is later than any step."""
-    steps = frame.assign(**{of: frame[of].fillna(np.inf)})
-    return float(among(steps, over)[of].median() / among(steps, under)[of].median())
+    """The median of a column over some runs, over that of others.
+
+    A step that never comes is later than any; a run without a finite value of another column, as
+    the loss of one that diverged, leaves the claim without one.
+    """
+    values = frame[of]
+    values = values.fillna(np.inf) if of in STEPS else values.where(np.isfinite(values))
+    runs = frame.assign(**{of: values})
+    above, below = (among(runs, at)[of].median(skipna=False) for at in (over, under))
+    return float(above / below)
 
 
 def generalising(

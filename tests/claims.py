@@ -160,10 +160,14 @@ def rounding_words(study: Study, cell: str) -> str:
     replays = claim_values.replays(study.folder)
     if cell not in replays.index:
         return "not yet"
-    return "; ".join(
-        f"{row.way}: {row.phase}, {step_words(row.train_step)}, {step_words(row.val_step)}"
-        for row in replays.loc[[cell]].itertuples()
-    )
+    return "; ".join(f"{row.way}: {_came_out(row)}" for row in replays.loc[[cell]].itertuples())
+
+
+def _came_out(row: Any) -> str:
+    """One without a phase was stopped on purpose once it had fitted."""
+    if pd.isna(row.phase):
+        return f"fitted at {step_words(row.train_step)}, not followed further"
+    return f"{row.phase}, {step_words(row.train_step)}, {step_words(row.val_step)}"
 
 
 def step_words(step: Any) -> str:

@@ -49,11 +49,11 @@ def lowest_within(
     folder: Path, frame: Frame, by: Sequence[str], low: float, high: float, where: str = ""
 ) -> float:
     """The share of lines whose validation loss is least at an alpha in this range."""
-    found = list(lines(frame, by, where))
-    told = [line["val_loss"].notna().all() for line in found]
-    least = [line.loc[line["lowest"], ALPHA].item() for line in found]
-    inside = [low <= alpha <= high for alpha in least]
-    return float(np.mean(np.logical_and(told, inside)))
+    inside = [
+        line["val_loss"].notna().all() and line.loc[line["lowest"], ALPHA].between(low, high).all()
+        for line in lines(frame, by, where)
+    ]
+    return float(np.mean(inside))
 
 
 def validation_rise(

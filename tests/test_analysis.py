@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from analysis.liu2022 import keyed, read_published
+from analysis.study import read
 from phasegrok import cells, load
 from phasegrok.config import compose
 from phasegrok.diagram import data_hash
@@ -105,17 +106,26 @@ def test_losses_over_the_weight_norm_stand_beside_published_ones_where_there_are
 ) -> None:
     config, csv = compose([f"+sweep={name}"]), SWEEPS / name / "published.csv"
     runs = cells.runs(config)
-    frame = frame_of(config).assign(config=[json.dumps(run.config) for run in runs], train_loss=0.0)
+    frame = frame_of(config).assign(config=[json.dumps(run.config) for run in runs])
+    frame["train_loss"] = (frame["model.init_scale"] == 0.1) * 1e-6
     frame["val_loss"] = frame["model.init_scale"].where(frame["model.init_scale"] > 1, 2.0)
-    frame.loc[0, "train_loss"] = 1e-3
     study = stored(config, tmp_path / "study", frame)
     if csv.exists():
         (study / "published.csv").write_bytes(csv.read_bytes())
     assert run(monkeypatch, "landscape", study) == 0
     told = said(study / "landscape.png")["Description"]
     pairs = {"omnigrok_landscape": 3, "omnigrok_landscape_size": 5}[name]
-    assert f"{pairs} pairs of lines; validation loss is least at 1.58, 1.58" in told
+    assert f"{pairs} pairs of lines. The validation loss is least at α = 1.58, weight" in told
     assert ("11 published norms" in told) == csv.exists() == (name == "omnigrok_landscape")
+    figure, _ = runpy.run_path(str(SCRIPTS / "landscape.py"))["picture"](read(study))
+    ax, edge = figure.axes[0], figure.axes[0].get_ylim()[0]
+    zeros = [line for line in ax.lines if line.get_marker() == "v"]
+    assert all([*line.get_ydata()] == [edge] * len(line.get_xdata()) for line in zeros)
+    # Of ours the training losses at all alphas but one, of theirs those at 1 and from 2.5 on.
+    assert [len(line.get_xdata()) for line in zeros] == [10] * pairs + [5] * csv.exists()
+    names = [text.get_text() for text in figure.subfigs[0].legends[0].get_texts()]
+    assert "0, below the scale" in names
+    assert ("published, below the scale" in names) == csv.exists()
 
 
 def test_a_script_says_how_it_is_used_and_what_is_no_study(tmp_path: Path) -> None:

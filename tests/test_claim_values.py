@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks import plain_cells
 from tests import claim_values as values
+from tests import claims
 
 NAN = float("nan")
 
@@ -85,6 +86,25 @@ def test_a_cell_that_flips_with_rounding_alone_is_forgiven_and_no_other(study) -
     assert values.step_agreement(folder, frame, forgive_rounding=True) == 5 / 6
 
 
+def test_a_plain_training_that_was_stopped_once_it_had_fitted_tells_nothing_more(study) -> None:
+    folder, frame = study
+    replayed(
+        folder,
+        (1e-4, 5, "one thread", 1000, 5000, 5000, "grokking"),
+        (1e-4, 5, "reversed", 1020.0, NAN, 1020, None),
+        (1.584893192461e-3, 5, "one thread", NAN, NAN, 100_000, "confusion"),
+    )
+    # Whether it would have generalised is not known, and so does not forgive the late step.
+    assert values.step_agreement(folder, frame, forgive_rounding=True) == 4 / 6
+    words = [claims.rounding_words(claims.Study(folder), cell) for cell in
+             ("0.0001/5", "0.00158489/5", "0.001/0")]  # fmt: skip
+    assert words == [
+        "one thread: grokking, 1000, 5000; reversed: fitted at 1020, not followed further",
+        "one thread: confusion, never, never",
+        "not yet",
+    ]
+
+
 def test_float64_is_told_and_forgives_nothing(study) -> None:
     folder, frame = study
     replayed(
@@ -98,8 +118,17 @@ def test_float64_is_told_and_forgives_nothing(study) -> None:
 
 def test_the_order_along_an_axis_tells_neighbours_once(study) -> None:
     folder, frame = study
-    assert values.order_along(folder, frame, "optim.lr", {"optim.weight_decay": 0}) == "CG"
-    assert values.order_along(folder, frame, "optim.weight_decay", {"optim.lr": 1e-4}) == "CG"
+    assert values.order_along(folder, frame, "optim.lr", {"optim.weight_decay": [0]}) == "CG"
+    assert values.order_along(folder, frame, "optim.weight_decay", {"optim.lr": [1e-4]}) == "CG"
+
+
+@pytest.mark.parametrize("phase", ["val_only", "inversion", "undecided", "failed", None])
+def test_a_phase_that_is_none_of_the_four_has_a_place_in_the_order_and_agrees_with_none(
+    study, phase
+) -> None:
+    folder, frame = study
+    frame = frame.assign(phase=[*frame["phase"][:2], phase, "confusion"])
+    assert values.order_along(folder, frame, "optim.lr", {"optim.weight_decay": [0]}) == "C?"
 
 
 def law() -> pd.DataFrame:
@@ -121,13 +150,10 @@ def test_exponents_are_those_of_a_power_law_that_the_budget_cuts_off() -> None:
     frame = frame.assign(val_step=steps.where(seen), steps=steps.where(seen, 3000), budget=3000)
     frame["status"] = np.where(seen, "decided", "finished")
     names = ["optim.lr", "optim.weight_decay"]
-    options = {"with": names, "where": "`optim.weight_decay` <= 2"}
+    options = {"against": names, "where": "`optim.weight_decay` <= 2"}
     found = [values.exponent(Path(), frame, of=name, **options) for name in names]
     assert 0.2 < 1 - float(seen.to_numpy().mean()) < 0.4
     assert found == pytest.approx([-1, -0.5], abs=0.05)
-    low, high = (values.exponent(Path(), frame, of=names[0], part=p, **options)
-                 for p in ("low", "high"))  # fmt: skip
-    assert low < found[0] < high and -1.1 < low < -1 < high < -0.9
 
 
 def test_rank_correlation_within_a_column_forgets_what_differs_between_its_values() -> None:
@@ -136,7 +162,7 @@ def test_rank_correlation_within_a_column_forgets_what_differs_between_its_value
     # Few data need more decay and more steps.
     hard = pd.DataFrame({"optim.weight_decay": at + 9, "val_step": 900 - at, "fraction": 0.4})
     runs = pd.concat([easy, hard]).assign(train_step=1.0)
-    options = {"of": "optim.weight_decay", "with": "val_step"}
+    options = {"of": "optim.weight_decay", "against": "val_step"}
     assert values.rank_correlation(Path(), runs, **options) > 0
     assert values.rank_correlation(Path(), runs, **options, within="fraction") == pytest.approx(-1)
 
@@ -168,6 +194,17 @@ def test_shares_and_medians_of_some_runs_against_others() -> None:
     )
     options = {"over": {"optim.lr": [0.001]}, "under": {"optim.lr": [0.1]}}
     assert values.median_ratio(Path(), law(), of="val_step", **options) == pytest.approx(100)
+
+
+@pytest.mark.parametrize("rate", [0.001, 0.1])
+@pytest.mark.parametrize("lost", [NAN, np.inf])
+def test_a_run_that_diverged_leaves_a_ratio_of_losses_without_a_value(rate, lost) -> None:
+    runs = law().assign(val_loss=law()["optim.lr"])
+    options = {"over": {"optim.lr": [0.001]}, "under": {"optim.lr": [0.1]}}
+    assert values.median_ratio(Path(), runs, of="val_loss", **options) == pytest.approx(0.01)
+    diverged = (runs["optim.lr"] == rate) & (runs["optim.weight_decay"] == 1)
+    runs.loc[diverged, "val_loss"] = lost
+    assert np.isnan(values.median_ratio(Path(), runs, of="val_loss", **options))
 
 
 def toy() -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from phasegrok import cells
+from phasegrok.config import compose
+from phasegrok.store.schema import as_column, column_type, swept
 from tests import claims
 from tests import omnigrok_values as values
+from tests.claim_values import VALUES, among
 
 NAN = float("nan")
 ALPHA, DECAY = "model.init_scale", "optim.weight_decay"
@@ -63,6 +69,12 @@ def test_a_line_with_a_run_that_diverged_agrees_with_nothing(lost: str, at: int)
     assert np.isnan(values.largest_loss(Path(), frame, of="train_loss", least=0.0, **by))
 
 
+def test_a_line_of_which_every_run_diverged_has_no_lowest_point() -> None:
+    both = sphere(FIRST, SECOND)
+    lost = both.assign(val_loss=both["val_loss"].mask(both["task.data_seed"] == 1))
+    assert values.lowest_within(Path(), lost, by=["task.data_seed"], low=0.5, high=10) == 0.5
+
+
 def test_published_losses_are_met_within_a_factor_at_every_published_alpha(tmp_path: Path) -> None:
     theirs = {"alpha": [0.10000000149, 1.0, 10.0], "train_mse": [3e-2, 0, 0],
               "test_mse": [1e-2, 1e-5, 9.0]}  # fmt: skip
@@ -105,12 +117,52 @@ def test_the_weight_norm_is_followed_until_a_run_generalised() -> None:
     assert np.isnan(values.norm_against_start(Path(), frame[1:], at=at, when="end"))
 
 
-@pytest.mark.parametrize("study", claims.claimed(), ids=lambda study: study.name)
+ANY = pytest.mark.parametrize("study", claims.claimed(), ids=lambda study: study.name)
+
+
+@ANY
 def test_every_claim_that_is_stated_names_a_function_that_takes_its_options(study) -> None:
-    import inspect
-
-    from tests.claim_values import VALUES
-
     for claim in study.stated["claims"]:
-        inspect.signature(VALUES[claim["value"]]).bind(None, None, **claim.get("options", {}))
+        taken = inspect.signature(VALUES[claim["value"]])
+        kinds = {option.kind for option in taken.parameters.values()}
+        assert kinds == {inspect.Parameter.POSITIONAL_OR_KEYWORD}, "one that takes any takes typos"
+        taken.bind(None, None, **claim.get("options", {}))
         assert claims.TOLERANCES.keys() & claim.keys() and claim.keys() <= claims.KEYS
+
+
+def plan(name: str) -> pd.DataFrame:
+    """The swept values of every run of a sweep file, as its results will hold them."""
+    config = compose([f"+sweep={name}"])
+    kinds = {key: column_type(axis) for key, axis in swept(config).items()}
+    cells_of_runs = [run.cell for run in cells.runs(config)]
+    held = [{key: as_column(cell[key], kinds[key]) for key in kinds} for cell in cells_of_runs]
+    return pd.DataFrame(held)
+
+
+def unplanned(options: dict[str, Any], runs: pd.DataFrame) -> list[Any]:
+    """What a claim's options select that no run of the plan has."""
+    where = options.get("where")
+    lost: list[Any] = [where] if where and runs.query(where).empty else []
+    for name in ("at", "over", "under", "less"):
+        at = options.get(name, {})
+        asked = [dict(zip(at, values, strict=True)) for values in itertools.product(*at.values())]
+        lost += [cell for cell in asked if among(runs, {k: [v] for k, v in cell.items()}).empty]
+    return lost
+
+
+@ANY
+def test_every_claim_that_is_stated_is_on_cells_that_are_planned(study) -> None:
+    runs = plan(study.name)
+    found = {c["id"]: unplanned(c.get("options", {}), runs) for c in study.stated["claims"]}
+    assert not any(found.values()), found
+
+
+def test_a_claim_on_a_cell_that_is_not_planned_is_found() -> None:
+    runs = plan("omnigrok_constrained")
+    fixed = {"optim.fix_norm": ["true"], ALPHA: [0.4, 0.45]}
+    assert unplanned({"at": fixed}, runs) == [{"optim.fix_norm": "true", ALPHA: 0.45}]
+    assert unplanned({"over": {"optim.fix_norm": [True]}, "under": fixed}, runs)[0] == {
+        "optim.fix_norm": True
+    }
+    assert unplanned({"where": f"`{ALPHA}` > 2"}, runs) == [f"`{ALPHA}` > 2"]
+    assert not unplanned({"where": f"`{ALPHA}` == 2"}, runs)

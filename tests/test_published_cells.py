@@ -168,7 +168,7 @@ def test_a_published_never_is_not_reached_in_the_steps_followed(figure: str, cel
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", ["one thread", "reversed"])
+@pytest.mark.parametrize("way", ["one thread", "reversed", "halves swapped"])
 def test_a_short_published_cell_comes_out_on_its_steps_trained_plainly(way: str) -> None:
     found = plainly(run_of("6d", (1.0e-4, 0)), way)
     assert (found["train_step"] - 1, found["val_step"] - 1) == EXACT["6d"][1.0e-4, 0]
