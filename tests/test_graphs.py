@@ -116,11 +116,17 @@ def test_molecules_have_the_features_of_pytorch_geometric(folder):
 
 
 def test_targets_stand_as_in_the_table_in_the_order_of_the_file(folder):
-    alpha, mu = qm9(folder), qm9(folder, target="mu")
+    alpha, mu = qm9(folder), qm9(folder, target="mu", error_threshold=0.1)
     assert alpha.codebook is not None and mu.codebook is not None
     assert alpha.codebook.tolist() == [[13.21], [9.46], [6.31], [16.28], [12.99], [14.18]]
     assert mu.codebook[1:4].tolist() == [[1.6256], [1.8511], [0.0]]
     assert qm9(folder, examples=2).codebook.tolist() == [[13.21], [9.46]]  # type: ignore[union-attr]
+
+
+def test_only_alpha_has_a_threshold_of_its_own(folder):
+    assert qm9(folder).within == qm9(folder, target="alpha", examples=2).within == 10
+    assert qm9(folder, error_threshold=3).within == 3
+    assert qm9(folder, target="mu", error_threshold=0.1).within == 0.1
 
 
 def rewritten(name, old, new):
@@ -160,6 +166,7 @@ SDF, CSV = "gdb9.sdf", "gdb9.sdf.csv"
         (rewritten(CSV, "9.46", "nan"), {}, "csv is damaged: in line 3 'nan' is no number"),
         (None, {"target": "alhpa"}, "task.target = alhpa: is no property in .*mean alpha?"),
         (None, {"target": "mol_id"}, "task.target = mol_id: is no property in .* are A, B, C, mu"),
+        (None, {"target": "mu"}, "^task.error_threshold is missing: task.target = mu needs a numb"),
         (None, {"examples": 7}, "task.examples = 7: gdb9.sdf in .* has 6 molecules only"),
         (shortened, {}, "task.examples = 6: gdb9.sdf.csv .* has 5 mol"),
     ],

@@ -54,7 +54,8 @@ def dataset(task: Task, seed: int) -> Dataset:
     kind, shared = KINDS[task["name"]], table(task)
     values = options.filled(task, kind.options)
     if kind.regression:
-        return replace(shared, within=values["error_threshold"])
+        within = values["error_threshold"]
+        return shared if within is None else replace(shared, within=within)
     if not has_codebook(task):
         return shared
     own = seed if values["target_seed"] is None else values["target_seed"]
