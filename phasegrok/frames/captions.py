@@ -23,7 +23,6 @@ _NEUTRAL = {
     "optim.momentum": 0,
     "optim.warmup_steps": 0,
     "optim.eps": 1e-8,
-    "optim.allow_overdecay": False,
 }
 
 
@@ -175,12 +174,13 @@ def _fixed(config: Config) -> str:
 
 
 def _part(config: Config, part: str, swept: set[str]) -> str:
-    """One part by its name, in brackets what else is set; a task is named by its operation."""
+    """One part by its name, in brackets what else makes a run; a task is named by its operation."""
     title = f"{part}.operation" if config[part].get("operation") else f"{part}.name"
+    unnamed = {*swept, title, f"{part}.name", *cells.NOT_IN_ID}
     settings = [
         f"{_word(key, config)} = {value_text(value, key)}"
         for key, value in cells.leaves(config[part], part)
-        if key not in swept | {title, f"{part}.name"} and _tells(key, value)
+        if key not in unnamed and _tells(key, value)
     ]
     name = f"any {label(title)}" if title in swept else str(cells.lookup(config, title))
     return f"{name} ({', '.join(settings)})" if settings else name

@@ -33,6 +33,15 @@ def test_the_caption_names_what_is_fixed_and_not_what_is_swept() -> None:
     assert "majority of seeds 0–1" in text and text.endswith("Data 0123456789ab.")
 
 
+def test_the_caption_does_not_name_what_is_no_part_of_a_run() -> None:
+    task = {"name": "qm9", "path": "/home/someone/qm9", "target": "mu", "train_fraction": 0.5}
+    config = {**config_of(), "task": task}
+    config["optim"] = {**config["optim"], "allow_overdecay": True}
+    text = caption(frame_of(config), config)
+    assert text.startswith("little: qm9 (target = mu), quadratic_mlp (")
+    assert "overdecay" not in text
+
+
 @pytest.mark.parametrize(
     ("task", "words"),
     [
