@@ -197,6 +197,14 @@ def test_a_null_key_does_not_count() -> None:
     assert run_id(replaced(GOLDEN, {"optim": without})) == run_id(GOLDEN)
 
 
+def test_a_norm_that_is_not_fixed_is_no_setting_whether_null_or_false() -> None:
+    free, fixed = (
+        {**GOLDEN, "optim": {**GOLDEN["optim"], "fix_norm": value}} for value in (False, True)
+    )
+    assert run_id(free) == run_id(GOLDEN) != run_id(fixed)
+    assert cells.shared_part(free) == cells.shared_part(GOLDEN) != cells.shared_part(fixed)
+
+
 def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
     """Every dotted key that holds no mapping and no list, with its value."""
     if isinstance(value, dict) and value:
