@@ -94,7 +94,11 @@ def apart_text(frame: pd.DataFrame, config: Config, first: Config) -> str:
 def _settings(config: Config) -> dict[str, Any]:
     """All that makes a run, by dotted key, but its seed and what is not in its id."""
     made = {**cells.run_config(config), "split_seed": config.get("split_seed")}
-    return {key: value for key, value in cells.leaves(made) if key not in cells.NOT_IN_ID}
+    return {
+        key: None if cells.unset(key, value) else value
+        for key, value in cells.leaves(made)
+        if key not in cells.NOT_IN_ID
+    }
 
 
 def rule_text(rule: Rule, budget: int, varied: str = "") -> str:
@@ -204,7 +208,8 @@ def _modular(config: Config) -> bool:
 
 def _tells(key: str, value: Any) -> bool:
     """Whether a reader misses something if this setting is not named."""
-    return value is not None and value != [] and not (key in _NEUTRAL and value == _NEUTRAL[key])
+    nothing = cells.unset(key, value) or value == []
+    return not (nothing or (key in _NEUTRAL and value == _NEUTRAL[key]))
 
 
 def _short(key: str) -> str:

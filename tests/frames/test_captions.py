@@ -42,6 +42,17 @@ def test_the_caption_does_not_name_what_is_no_part_of_a_run() -> None:
     assert "overdecay" not in text
 
 
+def test_a_norm_that_is_not_fixed_is_not_named() -> None:
+    first, second = config_of(), config_of()
+    frame = frame_of(first)
+    second["optim"] = {**second["optim"], "fix_norm": False}
+    assert caption(frame, second) == caption(frame, first)
+    assert apart_text(frame, second, first).endswith("all else as in the first")
+    first["optim"] = {**first["optim"], "fix_norm": True}
+    assert "fixed weight norm = yes" in caption(frame, first)
+    assert apart_text(frame, second, first).endswith("fixed weight norm = none")
+
+
 @pytest.mark.parametrize(
     ("task", "words"),
     [
