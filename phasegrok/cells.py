@@ -256,12 +256,12 @@ def as_json() -> Callable[[Config], str]:
 
 def shared_part(config: Mapping[str, Any]) -> Config:
     """What must be equal for runs to train in one program: a run's config without the numbers
-    that each lane has for itself.
+    that each lane has for itself, and without where its data lie.
 
     The training set's size is missing here, since one compiled program serves all sizes; lanes
     side by side must have it in common too.
     """
-    own_task = ("train_fraction", "label_noise", "target_seed", "error_threshold")
+    own_task = ("train_fraction", "label_noise", "target_seed", "error_threshold", "path")
     optim = config["optim"]
     groups = optim.get("groups") or {}
     return {

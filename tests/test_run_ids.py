@@ -274,6 +274,15 @@ def test_runs_that_differ_in_a_lanes_own_numbers_share_a_program(key: str) -> No
     assert cells.shared_part(other) == cells.shared_part(GOLDEN)
 
 
+def test_where_data_lie_changes_no_program() -> None:
+    here, there = (
+        {**GOLDEN, "task": {"name": "mnist", "data": "mnist", "path": path}} for path in "ab"
+    )
+    assert cells.shared_part(here) == cells.shared_part(there)
+    fashion = replaced(here, {"task.data": "fashion"})
+    assert cells.shared_part(here) != cells.shared_part(fashion)
+
+
 @pytest.mark.parametrize("key", SHAPES)
 def test_runs_that_differ_in_shape_or_arithmetic_do_not(key: str) -> None:
     other = replaced(GOLDEN, {key: SHAPES[key]})
