@@ -84,6 +84,17 @@ def test_the_error_threshold_of_graphs_changes_nothing_but_what_is_right():
     assert strict.inputs is loose.inputs and strict.codebook is loose.codebook
 
 
+def test_graphs_that_are_all_alike_are_refused():
+    alike = {"nodes": 2, "node_kinds": 1, "edge_kinds": 1}
+    (fault,) = tasks.faults(graphs(**alike))
+    assert fault.startswith("task.nodes = 2: with task.node_kinds = 1 and task.edge_kinds = 1 all")
+    for key, value in alike.items():
+        larger = graphs(**{**alike, key: value + 1})
+        assert tasks.faults(larger) == []
+        targets = tasks.dataset(larger, 0).codebook
+        assert targets is not None and np.ptp(targets) > 1
+
+
 # ------------------------------------------------------------------------------------- molecules
 
 
