@@ -153,6 +153,14 @@ def emptied(name):
     return lambda folder: (folder / name).write_text("")
 
 
+def unreadable(name):
+    def spoil(folder):
+        (folder / name).unlink()
+        (folder / name).symlink_to("/proc/self/mem")  # fails to be read, even by root
+
+    return spoil
+
+
 def shortened(folder):
     text = (folder / CSV).read_text()
     (folder / CSV).write_text(text[: text.index("gdb_6")])
@@ -166,6 +174,12 @@ SDF, CSV = "gdb9.sdf", "gdb9.sdf.csv"
     [
         (lambda folder: (folder / SDF).unlink(), {}, "no file gdb9.sdf in it; unpack qm9.zip th"),
         (lambda folder: (folder / CSV).unlink(), {}, "no file gdb9.sdf.csv in it"),
+        (
+            unreadable(SDF),
+            {},
+            "raw: gdb9.sdf cannot be read: Input/output error; task=random_graphs",
+        ),
+        (unreadable(CSV), {}, "raw: gdb9.sdf.csv cannot be read: Input/output error; task=random_"),
         (emptied(SDF), {}, "gdb9.sdf cannot be read: it is empty or damaged"),
         (emptied(CSV), {}, "gdb9.sdf.csv is damaged: its first line names no column mol_id"),
         (lambda folder: (folder / CSV).write_bytes(b"\xff\xfe\x00"), {}, "csv is damaged: 'utf-8'"),

@@ -102,8 +102,14 @@ def _read(folder: Path, target: str, examples: int) -> tuple[list[Molecule], Flo
         InputError: a file is missing or damaged, the two do not fit together, or hold too little.
     """
     for name in (SDF, CSV):
-        if not (folder / name).is_file():
-            raise _fault(folder, f"no file {name} in it; unpack qm9.zip there, or choose another")
+        try:
+            with (folder / name).open("rb") as file:
+                file.read(1)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            words = f"no file {name} in it; unpack qm9.zip there, or choose another"
+            raise _fault(folder, words) from error
+        except OSError as error:
+            raise _fault(folder, f"{name} cannot be read: {error.strerror}") from error
     names, targets = _targets(folder, target, examples)
     found = list(_molecules(folder, examples))
     if len(found) < examples or len(names) < examples:
