@@ -2,7 +2,7 @@
 
 `task` is everywhere the task section of a run's configuration, a plain mapping. Only `faults`
 expects it to be wrong; the other functions take one that `faults` has nothing to say about.
-NumPy only, and scikit-learn where it brings the data.
+NumPy only, and within the tasks that need them scikit-learn, pandas and RDKit.
 """
 
 from __future__ import annotations
