@@ -148,4 +148,4 @@ def _fixed_keys(config: Config) -> dict[str, Any]:
     varied = set(swept(config))
     irrelevant = varied | {key.rpartition(".")[0] for key in varied if key[-1].isdigit()}
     irrelevant |= set(cells.NOT_IN_ID) - {"train.steps"}
-    return {k: v for k, v in flat.items() if v is not None and k not in irrelevant}
+    return {k: v for k, v in flat.items() if not cells.unset(k, v) and k not in irrelevant}

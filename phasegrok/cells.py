@@ -204,11 +204,16 @@ def run_id(config: Mapping[str, Any]) -> str:
 
 
 def canonical(config: Mapping[str, Any]) -> str:
-    """Sorted JSON of a run's config: numbers at 12 digits, 1.0 as 1, nulls and NOT_IN_ID dropped.
+    """Sorted JSON of a run's config: numbers at 12 digits, 1.0 as 1, unset and NOT_IN_ID dropped.
 
     Nulls are dropped so that a setting added later, null by default, leaves old ids as they are.
     """
     return _object(_texts(config))
+
+
+def unset(key: str, value: Any) -> bool:
+    """Whether a run is the same without this leaf: it is null, or false where that means null."""
+    return value is None or (key == "optim.fix_norm" and value is False)
 
 
 def _hashed(text: str) -> str:
@@ -251,12 +256,12 @@ def as_json() -> Callable[[Config], str]:
 
 def shared_part(config: Mapping[str, Any]) -> Config:
     """What must be equal for runs to train in one program: a run's config without the numbers
-    that each lane has for itself.
+    that each lane has for itself, and without where its data lie.
 
     The training set's size is missing here, since one compiled program serves all sizes; lanes
     side by side must have it in common too.
     """
-    own_task = ("train_fraction", "label_noise", "target_seed", "error_threshold")
+    own_task = ("train_fraction", "label_noise", "target_seed", "error_threshold", "path")
     optim = config["optim"]
     groups = optim.get("groups") or {}
     return {
@@ -265,7 +270,7 @@ def shared_part(config: Mapping[str, Any]) -> Config:
         "optim": {
             "name": optim["name"],
             "clipped": optim.get("clip_norm") is not None,
-            "sphere": optim.get("fix_norm") is not None,
+            "sphere": bool(optim.get("fix_norm")),
             "groups": {g: sorted(k for k, v in s.items() if v is not None)
                        for g, s in groups.items()},
         },
@@ -279,7 +284,7 @@ def _normal(value: Any, key: str) -> Any:
         return {
             str(k): _normal(v, dotted)
             for k, dotted, v in named
-            if v is not None and dotted not in NOT_IN_ID
+            if not unset(dotted, v) and dotted not in NOT_IN_ID
         }
     if isinstance(value, list | tuple):
         return [_normal(item, key) for item in value]

@@ -8,10 +8,13 @@ its own learning rate under `vmap`. These functions do the same arithmetic in th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
+
+from phasegrok.errors import InputError
 
 Tensors = dict[str, Tensor]
 Slots = dict[str, Tensors]
@@ -39,8 +42,7 @@ def update(
             adam or sgd (L2 added to the gradient), as in torch.optim.
         step: updates done before this one, 0-d integer.
         hyper: lr, weight_decay, beta1, beta2, eps, momentum, warmup_steps, and, where used,
-            clip_norm, fixed_norm (0: not this run's) and `GROUP.lr`, `GROUP.weight_decay`; 0-d
-            float64.
+            clip_norm, fixed_norm and `GROUP.lr`, `GROUP.weight_decay`; 0-d float64.
     """
     if "clip_norm" in hyper:
         grads = clipped(grads, hyper["clip_norm"])
@@ -119,13 +121,14 @@ def norm(params: Mapping[str, Tensor]) -> Tensor:
 
 
 def at_norm(params: Tensors, wanted: Tensor) -> Tensors:
-    """All parameters scaled so that their joint norm is `wanted`; 0 leaves them as they are.
+    """All parameters scaled so that their joint norm is `wanted`; NaN if it is not finite now.
 
     That is how Omnigrok (Liu et al. 2023, section 2) trains on a sphere: after each update,
     without projecting gradients and without touching the optimiser's state.
     """
     now = norm(params)
-    factor = torch.where(wanted > 0, wanted.to(now.dtype) / now, 1.0)
+    # A norm that overflows, of parameters that do not, would scale a diverged run to zeros.
+    factor = torch.where(now.isfinite(), wanted.to(now.dtype) / now, math.nan)
     return {key: param * factor for key, param in params.items()}
 
 
@@ -185,6 +188,9 @@ def hyperparameters(optim: Mapping[str, object], params: Mapping[str, Tensor]) -
 
     Args:
         params: those that training starts from; `fix_norm` keeps their norm.
+
+    Raises:
+        InputError: `fix_norm` is asked for, and their norm is 0.
     """
     betas: Sequence[float] = optim.get("betas") or (0.9, 0.999)  # type: ignore[assignment]
     numbers: dict[str, object] = {
@@ -198,9 +204,14 @@ def hyperparameters(optim: Mapping[str, object], params: Mapping[str, Tensor]) -
     }
     if optim.get("clip_norm") is not None:
         numbers["clip_norm"] = optim["clip_norm"]
-    if optim.get("fix_norm") is not None:
+    if optim.get("fix_norm"):
         double = {key: param.double() for key, param in params.items()}
-        numbers["fixed_norm"] = norm(double).item() if optim["fix_norm"] else 0.0
+        numbers["fixed_norm"] = norm(double).item()
+        if numbers["fixed_norm"] == 0:
+            raise InputError(
+                "optim.fix_norm = true: all parameters are 0 at the start, and nothing but 0 has "
+                "their norm; start from others, or set optim.fix_norm=null"
+            )
     groups: Mapping[str, Mapping[str, object]] = optim.get("groups") or {}  # type: ignore[assignment]
     for group, settings in groups.items():
         for setting, value in settings.items():

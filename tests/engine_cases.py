@@ -227,8 +227,7 @@ def _optim(case: Case, lane: int) -> dict[str, Any]:
         "eps": 1e-8 * (1 + far),
         "momentum": 0.9 - 0.5 * far,
         "warmup_steps": 4 + 3 * lane if case.warmup else 0,
-        # The second lane is free.
-        "fix_norm": lane != 1 if case.sphere else None,
+        "fix_norm": case.sphere,
         "clip_norm": None if case.clip is None else case.clip * (1 + 2 * far),
         "groups": {case.group: {key: own[key] for key in case.group_keys}} if case.group else {},
     }

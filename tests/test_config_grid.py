@@ -68,6 +68,13 @@ def test_an_unsound_axis_is_named(new, fault):
     assert len(found) == 1 and found[0].startswith(fault), found
 
 
+def test_the_name_of_the_data_is_no_axis_for_their_files_would_be_the_same():
+    named = ["sweep.x={param: task.data, values: [mnist]}", "sweep.y.param=optim.weight_decay"]
+    mnist = ["+sweep=quick", "task=mnist", "task.p=null", "model=vector_mlp", *named]
+    (fault,) = faults(compose(mnist))
+    assert fault.startswith("sweep.x.param = task.data: only names the files in task.path, which")
+
+
 def test_a_range_of_whole_numbers_suits_a_key_that_takes_only_those():
     for ends in ({"low": 16, "high": 128}, {"low": 16.0, "high": 128.0}):
         assert faults(sweep__x=axis("model.width", scale="log", num=4, **ends)) == []

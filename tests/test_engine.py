@@ -30,6 +30,16 @@ def test_training_neither_reads_nor_moves_the_global_random_generators(case):
     assert {n: o.row for n, o in first.items()} == {n: o.row for n, o in second.items()}
 
 
+@pytest.mark.parametrize("model", ["liu2022 vector", "tanh vector_mlp"])
+def test_runs_of_one_task_share_the_storage_of_their_inputs(model):
+    """However many lanes there are, and though each has targets or a threshold of its own."""
+    case = next(case for case in CASES if case.model == model)
+    one, other = (prepare(run).inputs for run in lanes(case, 2))
+    assert one.data_ptr() == other.data_ptr()
+    (narrow,) = lanes(case, 1, dtype="float32")
+    assert prepare(narrow).inputs.dtype in (torch.float32, torch.int64)
+
+
 def generators() -> tuple[Any, ...]:
     """The states of the generators that everybody shares."""
     numpys = pickle.dumps(np.random.get_state())

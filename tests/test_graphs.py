@@ -84,6 +84,17 @@ def test_the_error_threshold_of_graphs_changes_nothing_but_what_is_right():
     assert strict.inputs is loose.inputs and strict.codebook is loose.codebook
 
 
+def test_graphs_that_are_all_alike_are_refused():
+    alike = {"nodes": 2, "node_kinds": 1, "edge_kinds": 1}
+    (fault,) = tasks.faults(graphs(**alike))
+    assert fault.startswith("task.nodes = 2: with task.node_kinds = 1 and task.edge_kinds = 1 all")
+    for key, value in alike.items():
+        larger = graphs(**{**alike, key: value + 1})
+        assert tasks.faults(larger) == []
+        targets = tasks.dataset(larger, 0).codebook
+        assert targets is not None and np.ptp(targets) > 1
+
+
 # ------------------------------------------------------------------------------------- molecules
 
 
@@ -116,11 +127,17 @@ def test_molecules_have_the_features_of_pytorch_geometric(folder):
 
 
 def test_targets_stand_as_in_the_table_in_the_order_of_the_file(folder):
-    alpha, mu = qm9(folder), qm9(folder, target="mu")
+    alpha, mu = qm9(folder), qm9(folder, target="mu", error_threshold=0.1)
     assert alpha.codebook is not None and mu.codebook is not None
     assert alpha.codebook.tolist() == [[13.21], [9.46], [6.31], [16.28], [12.99], [14.18]]
     assert mu.codebook[1:4].tolist() == [[1.6256], [1.8511], [0.0]]
     assert qm9(folder, examples=2).codebook.tolist() == [[13.21], [9.46]]  # type: ignore[union-attr]
+
+
+def test_only_alpha_has_a_threshold_of_its_own(folder):
+    assert qm9(folder).within == qm9(folder, target="alpha", examples=2).within == 10
+    assert qm9(folder, error_threshold=3).within == 3
+    assert qm9(folder, target="mu", error_threshold=0.1).within == 0.1
 
 
 def rewritten(name, old, new):
@@ -136,6 +153,14 @@ def emptied(name):
     return lambda folder: (folder / name).write_text("")
 
 
+def unreadable(name):
+    def spoil(folder):
+        (folder / name).unlink()
+        (folder / name).symlink_to("/proc/self/mem")  # fails to be read, even by root
+
+    return spoil
+
+
 def shortened(folder):
     text = (folder / CSV).read_text()
     (folder / CSV).write_text(text[: text.index("gdb_6")])
@@ -149,6 +174,12 @@ SDF, CSV = "gdb9.sdf", "gdb9.sdf.csv"
     [
         (lambda folder: (folder / SDF).unlink(), {}, "no file gdb9.sdf in it; unpack qm9.zip th"),
         (lambda folder: (folder / CSV).unlink(), {}, "no file gdb9.sdf.csv in it"),
+        (
+            unreadable(SDF),
+            {},
+            "raw: gdb9.sdf cannot be read: Input/output error; task=random_graphs",
+        ),
+        (unreadable(CSV), {}, "raw: gdb9.sdf.csv cannot be read: Input/output error; task=random_"),
         (emptied(SDF), {}, "gdb9.sdf cannot be read: it is empty or damaged"),
         (emptied(CSV), {}, "gdb9.sdf.csv is damaged: its first line names no column mol_id"),
         (lambda folder: (folder / CSV).write_bytes(b"\xff\xfe\x00"), {}, "csv is damaged: 'utf-8'"),
@@ -160,6 +191,7 @@ SDF, CSV = "gdb9.sdf", "gdb9.sdf.csv"
         (rewritten(CSV, "9.46", "nan"), {}, "csv is damaged: in line 3 'nan' is no number"),
         (None, {"target": "alhpa"}, "task.target = alhpa: is no property in .*mean alpha?"),
         (None, {"target": "mol_id"}, "task.target = mol_id: is no property in .* are A, B, C, mu"),
+        (None, {"target": "mu"}, "^task.error_threshold is missing: task.target = mu needs a numb"),
         (None, {"examples": 7}, "task.examples = 7: gdb9.sdf in .* has 6 molecules only"),
         (shortened, {}, "task.examples = 6: gdb9.sdf.csv .* has 5 mol"),
     ],

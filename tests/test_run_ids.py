@@ -197,6 +197,14 @@ def test_a_null_key_does_not_count() -> None:
     assert run_id(replaced(GOLDEN, {"optim": without})) == run_id(GOLDEN)
 
 
+def test_a_norm_that_is_not_fixed_is_no_setting_whether_null_or_false() -> None:
+    free, fixed = (
+        {**GOLDEN, "optim": {**GOLDEN["optim"], "fix_norm": value}} for value in (False, True)
+    )
+    assert run_id(free) == run_id(GOLDEN) != run_id(fixed)
+    assert cells.shared_part(free) == cells.shared_part(GOLDEN) != cells.shared_part(fixed)
+
+
 def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
     """Every dotted key that holds no mapping and no list, with its value."""
     if isinstance(value, dict) and value:
@@ -264,6 +272,15 @@ SHAPES: dict[str, Any] = {
 def test_runs_that_differ_in_a_lanes_own_numbers_share_a_program(key: str) -> None:
     other = replaced(GOLDEN, {key: LANE_NUMBERS[key]})
     assert cells.shared_part(other) == cells.shared_part(GOLDEN)
+
+
+def test_where_data_lie_changes_no_program() -> None:
+    here, there = (
+        {**GOLDEN, "task": {"name": "mnist", "data": "mnist", "path": path}} for path in "ab"
+    )
+    assert cells.shared_part(here) == cells.shared_part(there)
+    fashion = replaced(here, {"task.data": "fashion"})
+    assert cells.shared_part(here) != cells.shared_part(fashion)
 
 
 @pytest.mark.parametrize("key", SHAPES)

@@ -18,7 +18,8 @@ def test_a_teacher_is_one_function_of_all_its_examples():
     data, more = tasks.dataset(task, 0), tasks.dataset(teacher(examples=80), 1)
     np.testing.assert_array_equal(more.inputs[:50], data.inputs)
     assert data.codebook is not None and more.codebook is not None
-    np.testing.assert_array_equal(more.codebook[:50], data.codebook)
+    # To rounding, for a product of matrices may depend on how many rows there are.
+    np.testing.assert_allclose(more.codebook[:50], data.codebook, rtol=0, atol=1e-12)
     assert (data.classes, data.sizes) == (50, {"features": 5, "outputs": 5})
     other = tasks.dataset(teacher(examples=50, data_seed=1), 0)
     assert other.codebook is not None and not np.allclose(other.codebook, data.codebook)

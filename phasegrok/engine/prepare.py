@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -46,7 +47,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run ready for a lane; all tensors on the CPU.
+    """A run ready for a lane; all tensors on the CPU. Runs of one task share `inputs`.
 
     Shapes: inputs [examples, k], int64 symbols or reals of the run's dtype; labels [examples];
     in_train [examples] bool; train_indices [n_train]; codebook [classes, outputs] or None;
@@ -123,7 +124,7 @@ def prepare(run: Run, given: Given | None = None) -> Prepared:
         run=run,
         params=params,
         buffers={k: _cast(v, dtype) for k, v in module.named_buffers()},
-        inputs=_cast(torch.tensor(dataset.inputs), dtype),
+        inputs=_inputs(tasks.table(config["task"]), dtype),
         labels=torch.tensor(np.asarray(labels), dtype=torch.int64),
         in_train=in_train,
         train_indices=train_indices,
@@ -135,6 +136,12 @@ def prepare(run: Run, given: Given | None = None) -> Prepared:
         budget=config["train"]["steps"],
         module=module,
     )
+
+
+@lru_cache(maxsize=1)
+def _inputs(table: tasks.Dataset, dtype: torch.dtype) -> Tensor:
+    """All examples as a tensor; made once for all runs of a pack, for it may be large."""
+    return _cast(torch.tensor(table.inputs), dtype)
 
 
 def build(config: Config, sizes: Mapping[str, int]) -> nn.Module:

@@ -23,7 +23,6 @@ _NEUTRAL = {
     "optim.momentum": 0,
     "optim.warmup_steps": 0,
     "optim.eps": 1e-8,
-    "optim.allow_overdecay": False,
 }
 
 
@@ -95,7 +94,11 @@ def apart_text(frame: pd.DataFrame, config: Config, first: Config) -> str:
 def _settings(config: Config) -> dict[str, Any]:
     """All that makes a run, by dotted key, but its seed and what is not in its id."""
     made = {**cells.run_config(config), "split_seed": config.get("split_seed")}
-    return {key: value for key, value in cells.leaves(made) if key not in cells.NOT_IN_ID}
+    return {
+        key: None if cells.unset(key, value) else value
+        for key, value in cells.leaves(made)
+        if key not in cells.NOT_IN_ID
+    }
 
 
 def rule_text(rule: Rule, budget: int, varied: str = "") -> str:
@@ -175,12 +178,13 @@ def _fixed(config: Config) -> str:
 
 
 def _part(config: Config, part: str, swept: set[str]) -> str:
-    """One part by its name, in brackets what else is set; a task is named by its operation."""
+    """One part by its name, in brackets what else makes a run; a task is named by its operation."""
     title = f"{part}.operation" if config[part].get("operation") else f"{part}.name"
+    unnamed = {*swept, title, f"{part}.name", *cells.NOT_IN_ID}
     settings = [
         f"{_word(key, config)} = {value_text(value, key)}"
         for key, value in cells.leaves(config[part], part)
-        if key not in swept | {title, f"{part}.name"} and _tells(key, value)
+        if key not in unnamed and _tells(key, value)
     ]
     name = f"any {label(title)}" if title in swept else str(cells.lookup(config, title))
     return f"{name} ({', '.join(settings)})" if settings else name
@@ -204,7 +208,8 @@ def _modular(config: Config) -> bool:
 
 def _tells(key: str, value: Any) -> bool:
     """Whether a reader misses something if this setting is not named."""
-    return value is not None and value != [] and not (key in _NEUTRAL and value == _NEUTRAL[key])
+    nothing = cells.unset(key, value) or value == []
+    return not (nothing or (key in _NEUTRAL and value == _NEUTRAL[key]))
 
 
 def _short(key: str) -> str:

@@ -2,7 +2,7 @@
 
 `task` is everywhere the task section of a run's configuration, a plain mapping. Only `faults`
 expects it to be wrong; the other functions take one that `faults` has nothing to say about.
-NumPy only, and scikit-learn where it brings the data.
+NumPy only, and within the tasks that need them scikit-learn, pandas and RDKit.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from phasegrok.tasks.tables import Dataset, IntArray, Kind, Task, codebook, froz
 
 __all__ = [
     "COMMON", "KINDS", "Dataset", "dataset", "differs_per_seed", "faults", "has_codebook", "inputs",
-    "noisy_labels", "operation", "size", "split", "train_size",
+    "noisy_labels", "operation", "size", "split", "table", "train_size",
 ]  # fmt: skip
 
 KINDS: dict[str, Kind] = {
@@ -51,18 +51,23 @@ COMMON = {
 
 def dataset(task: Task, seed: int) -> Dataset:
     """All examples of a task; `seed` is the run's, and matters only if `differs_per_seed`."""
-    kind = KINDS[task["name"]]
-    table = kind.table(task)
+    kind, shared = KINDS[task["name"]], table(task)
     values = options.filled(task, kind.options)
     if kind.regression:
-        return replace(table, within=values["error_threshold"])
+        within = values["error_threshold"]
+        return shared if within is None else replace(shared, within=within)
     if not has_codebook(task):
-        return table
+        return shared
     own = seed if values["target_seed"] is None else values["target_seed"]
     published = _published(task)
     if published is not None:
-        return replace(table, codebook=published(task, own)[0])
-    return replace(table, codebook=codebook(table.classes, values["target_dim"], own))
+        return replace(shared, codebook=published(task, own)[0])
+    return replace(shared, codebook=codebook(shared.classes, values["target_dim"], own))
+
+
+def table(task: Task) -> Dataset:
+    """The examples without what `dataset` adds for one run: one object for all runs of a task."""
+    return KINDS[task["name"]].table(task)
 
 
 def _published(task: Task) -> Callable[[Task, int], tuple[Any, IntArray]] | None:

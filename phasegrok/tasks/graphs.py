@@ -70,6 +70,17 @@ def table(task: Task) -> Dataset:
     return _table(**{key: value for key, value in values.items() if key != "error_threshold"})
 
 
+def faults(task: Task) -> list[str]:
+    """Standardising divides by the deviation of the targets, so graphs must differ."""
+    values = filled(task, OPTIONS)
+    if (values["nodes"], values["node_kinds"], values["edge_kinds"]) != (2, 1, 1):
+        return []
+    return [
+        "task.nodes = 2: with task.node_kinds = 1 and task.edge_kinds = 1 all graphs are alike, so "
+        "that there is nothing to learn; one of the three must be larger"
+    ]
+
+
 @lru_cache(maxsize=4)
 def _table(examples: int, nodes: int, node_kinds: int, edge_kinds: int, data_seed: int) -> Dataset:
     count = max(examples, STANDARD)
@@ -114,7 +125,7 @@ RANDOM_GRAPHS = Kind(
     OPTIONS,
     size=lambda task: filled(task, OPTIONS)["examples"],
     table=table,
-    faults=lambda task: [],
+    faults=faults,
     inputs="graphs",
     regression=True,
 )

@@ -1,8 +1,8 @@
 """Tasks of images: scikit-learn's `digits`, built in, and `mnist`, from its files or from OpenML.
 
 An image is one row of brightnesses from 0 to 1. Of all images a task has the first `examples` of
-one random order (`data_seed`), so more examples contain fewer. Neither other tasks nor `mnist` from
-a folder need scikit-learn.
+one random order (`data_seed`), so more examples contain fewer. `mnist` from a folder does not need
+scikit-learn.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ RDKit reads the file without sanitising, for it would reject some of the molecul
 said to be aromatic or hybridised, and those columns are 0.
 
 Targets are as they stand in the csv, so that losses are in squared units of it, as published: of
-the polarisability alpha, Bohr^3. The default threshold lies between the plateau of their run with
-init_scale 3 (an error of about 125) and its end (about 2.5).
+the polarisability alpha, Bohr^3. Its default threshold lies between the plateau of their run with
+init_scale 3 (an error of about 125) and its end (about 2.5); other targets have none.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -34,13 +35,14 @@ SDF, CSV = "gdb9.sdf", "gdb9.sdf.csv"
 ELEMENTS = ("H", "C", "N", "O", "F")
 HYBRIDS = ("SP", "SP2", "SP3")
 BONDS = ("SINGLE", "DOUBLE", "TRIPLE", "AROMATIC")
+ALPHA, ALPHA_THRESHOLD = "alpha", 10.0
 INSTEAD = "task=random_graphs needs no file"
 
 OPTIONS = {
     "path": text(f"the folder of {SDF} and {CSV} (or choose task=random_graphs, which needs none)"),
-    "target": text(default="alpha"),
+    "target": text(default=ALPHA),
     "examples": integer(2, default=100),
-    "error_threshold": number(*ERROR_THRESHOLD, default=10.0),
+    "error_threshold": number(*ERROR_THRESHOLD, default=None),
 }
 
 
@@ -60,13 +62,19 @@ def table(task: Task) -> Dataset:
 def faults(task: Task) -> list[str]:
     """Whatever is wrong with the files is said before anything trains."""
     values = filled(task, OPTIONS)
-    if not all(option.allows(values[key]) for key, option in OPTIONS.items()):
+    if not all(OPTIONS[key].allows(value) for key, value in values.items() if value is not None):
         return []
     try:
         _read(_folder(values["path"]), values["target"], values["examples"])
     except InputError as error:
         return error.faults
-    return []
+    if values["target"] == ALPHA or values["error_threshold"] is not None:
+        return []
+    return [
+        f"task.error_threshold is missing: task.target = {values['target']} needs a number > 0, in "
+        f"its unit squared, below which the squared error of a right answer is; only {ALPHA} has "
+        f"one, {ALPHA_THRESHOLD:g}"
+    ]
 
 
 def _folder(path: str) -> Path:
@@ -82,7 +90,8 @@ def _table(folder: Path, target: str, examples: int) -> Dataset:
     for i, (_, atoms, bonds) in enumerate(found):
         nodes[i, : len(atoms)] = atoms
         edges[i, : len(atoms), : len(atoms)] = bonds
-    return regression(nodes, edges, targets)
+    own = ALPHA_THRESHOLD if target == ALPHA else None
+    return replace(regression(nodes, edges, targets), within=own)
 
 
 @lru_cache(maxsize=32)
@@ -93,8 +102,14 @@ def _read(folder: Path, target: str, examples: int) -> tuple[list[Molecule], Flo
         InputError: a file is missing or damaged, the two do not fit together, or hold too little.
     """
     for name in (SDF, CSV):
-        if not (folder / name).is_file():
-            raise _fault(folder, f"no file {name} in it; unpack qm9.zip there, or choose another")
+        try:
+            with (folder / name).open("rb") as file:
+                file.read(1)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            words = f"no file {name} in it; unpack qm9.zip there, or choose another"
+            raise _fault(folder, words) from error
+        except OSError as error:
+            raise _fault(folder, f"{name} cannot be read: {error.strerror}") from error
     names, targets = _targets(folder, target, examples)
     found = list(_molecules(folder, examples))
     if len(found) < examples or len(names) < examples:

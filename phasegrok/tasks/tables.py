@@ -66,7 +66,7 @@ class Kind:
     inputs: Inputs = "pairs"
     regression: bool = False
     """Whether the targets are real vectors, an own one for each example; then the options hold
-    `error_threshold`, below which an answer is right."""
+    `error_threshold`, below which an answer is right; where that is null, `table` says `within`."""
     published: Callable[[Task, int], tuple[FloatArray | None, IntArray]] | None = None
     """With `draws: published`, the authors' codebook and their order of the examples, by seed."""
 

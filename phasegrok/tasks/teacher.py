@@ -38,7 +38,7 @@ def table(task: Task) -> Dataset:
 def _table(
     features: int, outputs: int, width: int, depth: int, examples: int, data_seed: int
 ) -> Dataset:
-    """More examples contain fewer: they and the teacher have streams of their own."""
+    """More examples contain fewer, targets to rounding: they and the teacher have own streams."""
     drawn = streams.generator(data_seed, "inputs").standard_normal((examples, features))
     answers = _teacher(drawn, [features] + [width] * depth + [outputs], data_seed)
     labels = np.arange(examples, dtype=np.int64)

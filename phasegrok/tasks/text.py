@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -120,7 +121,8 @@ def _imdb(path: str, examples: int, length: int, vocabulary: int) -> Dataset:
         InputError: the file is not what it must be.
     """
     reviews, labels = _read(path, examples)
-    texts = [_words(review) for review in reviews]
+    _, stop_words = _libraries()
+    texts = [_words(review, stop_words) for review in reviews]
     counted = Counter(word for text in texts for word in text)
     # Of equally frequent words the one seen first.
     token = {word: i for i, (word, _) in enumerate(counted.most_common(vocabulary), start=1)}
@@ -131,17 +133,29 @@ def _imdb(path: str, examples: int, length: int, vocabulary: int) -> Dataset:
     return _dataset(tokens, labels, vocabulary)
 
 
-def _words(review: str) -> list[str]:
+def _words(review: str, stop_words: frozenset[str]) -> list[str]:
     """Lower case, without tags, stop-words, and in words all that is no letter or underscore."""
-    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-
     words = (NOT_OF_WORDS.sub("", word) for word in TAG.sub(" ", review).lower().split())
-    return [word for word in words if word and word not in ENGLISH_STOP_WORDS]
+    return [word for word in words if word and word not in stop_words]
 
 
+def _libraries() -> tuple[Any, frozenset[str]]:
+    """pandas, and the stop-words of scikit-learn; InputError where one of them is absent."""
+    try:
+        import pandas as pd
+        from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+    except ImportError as error:
+        raise InputError(
+            "task.name = imdb needs pandas and scikit-learn, which cannot both be imported here "
+            f"({error}); install them with pip install pandas scikit-learn, {ADVICE}"
+        ) from error
+    return pd, ENGLISH_STOP_WORDS
+
+
+@lru_cache(maxsize=4)
 def _read(path: str, examples: int) -> tuple[Iterable[str], IntArray]:
     """The first reviews and their labels, [examples]."""
-    import pandas as pd
+    pd, _ = _libraries()
 
     def fault(words: str) -> InputError:
         return InputError(f'task.path = {path}: {words}; take Kaggle\'s "IMDB Dataset.csv" as it '
@@ -151,6 +165,8 @@ def _read(path: str, examples: int) -> tuple[Iterable[str], IntArray]:
         # As text: a review may be "NA".
         table = pd.read_csv(Path(path).expanduser(), nrows=examples, dtype=str,
                             keep_default_na=False, compression=None)  # fmt: skip
+    except FileNotFoundError as error:
+        raise fault("there is no such file") from error
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
         raise fault(f"cannot be read as a csv ({' '.join(str(error).split())})") from error
     if not {"review", "sentiment"} <= set(table.columns):
@@ -167,15 +183,19 @@ def _read(path: str, examples: int) -> tuple[Iterable[str], IntArray]:
         raise InputError(f"task.examples = {examples}: so many first reviews of {path} are all "
                          f"{named.popitem()[0]}; ask for more")  # fmt: skip
     labels = [SENTIMENTS.index(word) for word in table["sentiment"]]
-    return table["review"], np.array(labels, dtype=np.int64)
+    return table["review"], frozen(np.array(labels, dtype=np.int64))
 
 
 def _imdb_faults(task: Task) -> list[str]:
-    path = task.get("path")
-    if not isinstance(path, str) or not path or Path(path).expanduser().is_file():
+    """Whatever is wrong with the file is said before anything trains."""
+    values = filled(task, IMDB_OPTIONS)
+    if not all(option.allows(values[key]) for key, option in IMDB_OPTIONS.items()):
         return []
-    return [f'task.path = {path}: there is no such file; give Kaggle\'s "IMDB Dataset.csv", '
-            f"{ADVICE}"]  # fmt: skip
+    try:
+        _read(values["path"], values["examples"])
+    except InputError as error:
+        return error.faults
+    return []
 
 
 IMDB = Kind(

@@ -33,6 +33,26 @@ def test_the_caption_names_what_is_fixed_and_not_what_is_swept() -> None:
     assert "majority of seeds 0–1" in text and text.endswith("Data 0123456789ab.")
 
 
+def test_the_caption_does_not_name_what_is_no_part_of_a_run() -> None:
+    task = {"name": "qm9", "path": "/home/someone/qm9", "target": "mu", "train_fraction": 0.5}
+    config = {**config_of(), "task": task}
+    config["optim"] = {**config["optim"], "allow_overdecay": True}
+    text = caption(frame_of(config), config)
+    assert text.startswith("little: qm9 (target = mu), quadratic_mlp (")
+    assert "overdecay" not in text
+
+
+def test_a_norm_that_is_not_fixed_is_not_named() -> None:
+    first, second = config_of(), config_of()
+    frame = frame_of(first)
+    second["optim"] = {**second["optim"], "fix_norm": False}
+    assert caption(frame, second) == caption(frame, first)
+    assert apart_text(frame, second, first).endswith("all else as in the first")
+    first["optim"] = {**first["optim"], "fix_norm": True}
+    assert "fixed weight norm = yes" in caption(frame, first)
+    assert apart_text(frame, second, first).endswith("fixed weight norm = none")
+
+
 @pytest.mark.parametrize(
     ("task", "words"),
     [
