@@ -12,7 +12,10 @@ from phasegrok.__main__ import main
 from phasegrok.sweep import main as sweep
 from phasegrok.words import counted, counted_range
 
-ONE_OF_SEVERAL = re.compile(r"\b1 (\w+ )?(runs|cells|seeds|packs|lanes|steps|run-steps|jobs)\b")
+# A rate keeps its unit: 1 run-steps/s.
+ONE_OF_SEVERAL = re.compile(
+    r"\b1 (\w+ )?(runs|cells|seeds|packs|lanes|steps|run-steps|jobs)\b(?!/)"
+)
 
 
 @pytest.mark.parametrize(

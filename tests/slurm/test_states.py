@@ -134,7 +134,7 @@ class Look:
     @property
     def summary(self) -> tuple[str, int, list[str]]:
         """How many packs are in each state, the exit code, and the commands to go on with."""
-        (packs,) = re.findall(r"^\d+ packs: (.+)$", self.text, re.MULTILINE)
+        (packs,) = re.findall(r"^\d+ packs?: (.+)$", self.text, re.MULTILINE)
         commands = self.text.partition("go on with:\n")[2]
         return packs, self.code, re.findall(r"phasegrok (\w+) /", commands)
 
