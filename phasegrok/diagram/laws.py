@@ -63,8 +63,9 @@ def efficiency_picture(table: pd.DataFrame, by: Sequence[Axis], accuracy: float)
         lambda room, size: _paint_efficiency(room, groups, colors, accuracy, size, scale),
         entries=entries,
         bars=1 if scale else 0,
-        shows=f"steps to validation accuracy ≥ {accuracy:g}: Kaplan–Meier median over seeds, bands "
-        f"over the seeds that crossed. Arrows, at least so many steps: {MEDIAN_OPEN}" + rest,
+        shows=f"steps to validation accuracy ≥ {accuracy:g}: Kaplan–Meier median over seeds and, "
+        "where it is known, bands over the seeds that crossed. Arrows, at least so many steps: "
+        f"{MEDIAN_OPEN}" + rest,
         alt=f"Steps to validation accuracy {accuracy:g} against the training fraction from "
         f"{low:g} to {high:g}, {counted(len(groups), 'line')}; {censored} of {len(table)} points "
         "censored.",
