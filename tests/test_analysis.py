@@ -27,7 +27,7 @@ DRAWN = [
     ("steps_to_generalise", "lr_vs_wd", "75 of 169 cells have one"),
     ("phase_probability", "wd_vs_frac", "comprehension, grokking, memorization, confusion"),
     ("boundaries", "wd_vs_frac", "grokking / memorization"),
-    ("data_efficiency", "wd_vs_frac", "13 lines over weight decay"),
+    ("data_efficiency", "wd_vs_frac", "training fraction from 0.2 to 0.9, 13 lines"),
     ("scaling_law", "lr_vs_wd", "weight decay: -1.00 (-1.05 to -0.96)"),
     ("budget_sensitivity", "lr_vs_wd", "12 of 169 differ"),
     ("structure", "liu2022_representation", "published, at any step within 10,000; ours, at step"),
