@@ -174,10 +174,12 @@ CASES = (
     Case("quadratic_mlp", "x+y", "mse", "adam", 0.01, sphere=True, batch_size=10, group="left"),
     Case("lstm", "texts", "cross_entropy", "adamw", 0.01, batch_size=9, clip=0.1),
     Case("lstm", "texts", "mse", "sgd", 0.3, group="recurrent", noise=True),
-    Case("quadratic_mlp batch norm", "x+y", "mse", "sgd", 0.1, batch_size=10),
-    Case("quadratic_mlp batch norm", "x*y", "mse", "adamw", 0.01, dropout=True),
-    Case("mlp batch norm", "x+y", "cross_entropy", "sgd", 0.1, group="norm"),
-    Case("mlp batch norm", "x-y", "mse", "adamw", 0.01, batch_size=10, dropout=True),
+    # Under a batch norm, dropout of nearly all leaves gradients that cancel, whose rounding errors
+    # Adam would make steps of.
+    Case("quadratic_mlp batch norm", "x+y", "mse", "adamw", 0.01, batch_size=10),
+    Case("quadratic_mlp batch norm", "x*y", "mse", "sgd", 0.1, dropout=True),
+    Case("mlp batch norm", "x+y", "cross_entropy", "adamw", 0.01, group="norm"),
+    Case("mlp batch norm", "x-y", "mse", "sgd", 0.1, batch_size=10, dropout=True),
     Case("vector_mlp layer norm", "clusters", "mse", "sgd", 0.1),
     Case("vector_mlp layer norm", "clusters", "cross_entropy", "adam", 0.01, dropout=True),
     Case("transformer power", "x+y", "cross_entropy", "adam", 0.01, dropout=True),

@@ -40,7 +40,7 @@ COMPILED = (
     Case("transformer nanda", "x+y", "mse", "adam", 0.01),
     Case("tanh vector_mlp", "teacher", "mse", "adamw", 0.01, sphere=True),
     Case("message_passing", "graphs", "mse", "adam", 0.01),
-    Case("quadratic_mlp batch norm", "x+y", "mse", "adamw", 0.01, dropout=True),
+    Case("quadratic_mlp batch norm", "x*y", "mse", "sgd", 0.1, dropout=True),
 )  # fmt: skip
 
 
