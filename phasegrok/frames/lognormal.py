@@ -58,11 +58,14 @@ def _fitter(times: np.ndarray) -> Any:
     spread = max(times.std(), 0.1)
 
     class Fitter(LogNormalAFTFitter):
-        def _create_initial_point(self, *args: Any) -> dict[str, np.ndarray]:
-            columns = args[-1].columns
+        def _create_initial_point(
+            self, Ts: Any, E: Any, entries: Any, weights: Any, Xs: Any
+        ) -> dict[str, np.ndarray]:
             start = {("mu_", "Intercept"): times.mean(), ("sigma_", "Intercept"): np.log(spread)}
             return {
-                part: np.array([start.get(column, 0.0) for column in columns if column[0] == part])
+                part: np.array(
+                    [start.get(column, 0.0) for column in Xs.columns if column[0] == part]
+                )
                 for part in self._fitted_parameter_names
             }
 
