@@ -142,7 +142,7 @@ def _steps(ax: Axes, cut: pd.DataFrame, along: Axis, key: str, name: str) -> Non
 def curves_picture(
     chosen: Sequence[tuple[str, pd.DataFrame]], rule: Rule, without: Sequence[str] = ()
 ) -> Picture:
-    """Accuracy and loss of all seeds of chosen cells, a column of two panels for each cell.
+    """Accuracy, loss and weight norm of all seeds of chosen cells, a column of panels for each.
 
     Args:
         chosen: heading and rows of `phasegrok.frames.curves.curve_table` for one cell.
@@ -155,12 +155,12 @@ def curves_picture(
     none = f". No curves yet: {'; '.join(without)}" if without else ""
     return Picture(
         lambda room, size: _paint_curves(room, chosen, rule, size),
-        rows=2,
+        rows=3,
         cols=len(chosen),
         headings=headings,
         entries=[*lines, threshold],
-        shows="accuracy and loss against the step, from the first stored step above 0; a line for "
-        f"each seed. A line ends where its run did{none}",
+        shows="accuracy, loss and weight norm against the step, from the first stored step above 0; "
+        f"a line for each seed. A line ends where its run did{none}",
         alt=f"Training curves of {counted(len(chosen), 'cell')} with up to "
         f"{counted(seeds, 'seed')}: {'; '.join(headings)}.",
     )
@@ -169,24 +169,27 @@ def curves_picture(
 def _paint_curves(
     room: SubFigure, chosen: Sequence[tuple[str, pd.DataFrame]], rule: Rule, size: Size
 ) -> None:
-    panels = room.subplots(2, len(chosen), sharex=True, sharey="row", squeeze=False)
-    for (accuracy, loss), (_, table) in zip(panels.T, chosen, strict=True):
+    panels = room.subplots(3, len(chosen), sharex=True, sharey="row", squeeze=False)
+    for (accuracy, loss, norm), (_, table) in zip(panels.T, chosen, strict=True):
         after = table.loc[table["step"] > 0]
         for _, run in after.groupby("run_id", sort=False):
             for name, (color, style, _) in _STYLES.items():
                 look = {"color": color, "linestyle": style, "linewidth": 0.9, "alpha": 0.8}
                 accuracy.plot(run["step"], run[f"{name}_acc"], **look)
                 loss.plot(run["step"], run[f"{name}_loss"], **look)
+            norm.plot(run["step"], run["weight_norm"], color=THRESHOLD, linewidth=0.9, alpha=0.8)
         for threshold in {rule.train_accuracy, rule.val_accuracy}:
             accuracy.axhline(threshold, color=THRESHOLD, linewidth=0.6, linestyle=":", zorder=1)
         accuracy.set_ylim(-0.03, 1.03)
         accuracy.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
         loss.set(xscale="log", yscale="log")
+        norm.set(xscale="log", yscale="log")
     _step_ticks(panels, size)
     step_limits(panels[1])
-    panels[0, 0].set_ylabel("accuracy")
-    panels[1, 0].set_ylabel("loss")
-    for ax in panels[1]:
+    step_limits(panels[2])
+    for ax, words in zip(panels[:, 0], ("accuracy", "loss", "weight norm"), strict=True):
+        ax.set_ylabel(words)
+    for ax in panels[2]:
         ax.set_xlabel("step")
     for ax in panels.flat:
         ax.label_outer()
