@@ -159,8 +159,8 @@ def curves_picture(
         cols=len(chosen),
         headings=headings,
         entries=[*lines, threshold],
-        shows="accuracy, loss and weight norm against the step, from the first stored step above 0; "
-        f"a line for each seed. A line ends where its run did{none}",
+        shows="accuracy, loss and weight norm against the step, from the first stored step above "
+        f"0; a line for each seed. A line ends where its run did{none}",
         alt=f"Training curves of {counted(len(chosen), 'cell')} with up to "
         f"{counted(seeds, 'seed')}: {'; '.join(headings)}.",
     )
