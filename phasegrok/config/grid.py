@@ -94,7 +94,7 @@ def _param_faults(config: Config, name: str, param: str) -> list[str]:
     if param == "task.data" and "task.path" in sweepable:
         return [
             f"{what} only names the files in task.path, which are the same for all of a sweep; ask "
-            "a sweep for each, with its own task.path and task.data"
+            "a sweep for each, with its own task.path"
         ]
     if param in sweepable and param not in cells.NOT_IN_ID:
         return []

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -67,6 +68,11 @@ class Kind:
     regression: bool = False
     """Whether the targets are real vectors, an own one for each example; then the options hold
     `error_threshold`, below which an answer is right; where that is null, `table` says `within`."""
+    sizes: Callable[[Task], dict[str, int]] | None = None
+    """`Dataset.sizes` without reading the examples; None: there is nothing to read."""
+    files: Callable[[str], Sequence[Path]] | None = None
+    """The files that `task.path` names, of a task that reads any; they are known by `task.data`.
+    Raises InputError where there are none."""
     published: Callable[[Task, int], tuple[FloatArray | None, IntArray]] | None = None
     """With `draws: published`, the authors' codebook and their order of the examples, by seed."""
 
