@@ -195,7 +195,8 @@ def _data_faults(task: Task, kind: Kind) -> list[str]:
         return []
     try:
         found = kind.files(path)
-        files.refuse_others(found, data) if files.DATA.allows(data) else files.fingerprint(found)
+        known = isinstance(data, str) and files.DATA.allows(data)
+        files.refuse_others(found, data if known else files.fingerprint(found))
     except InputError as error:
         return [
             fault if fault.startswith("task.") else f"task.path = {path}: {fault}"

@@ -27,10 +27,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from phasegrok.errors import InputError
-from phasegrok.options import filled, integer, number, suggestion, text
+from phasegrok.options import filled, integer, suggestion, text
 from phasegrok.tasks import files
-from phasegrok.tasks.graphs import ERROR_THRESHOLD, regression
-from phasegrok.tasks.tables import Dataset, FloatArray, Kind, Task
+from phasegrok.tasks.graphs import regression
+from phasegrok.tasks.tables import Dataset, FloatArray, Kind, Task, error_threshold
 
 SDF, CSV = "gdb9.sdf", "gdb9.sdf.csv"
 ELEMENTS = ("H", "C", "N", "O", "F")
@@ -44,7 +44,7 @@ OPTIONS = {
     "data": files.DATA,
     "target": text(default=ALPHA),
     "examples": integer(2, default=100),
-    "error_threshold": number(*ERROR_THRESHOLD, default=None),
+    "error_threshold": error_threshold(None),
 }
 
 

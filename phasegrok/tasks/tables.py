@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from phasegrok import streams
-from phasegrok.options import Option
+from phasegrok.options import Option, number
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -75,6 +76,11 @@ class Kind:
     Raises InputError where there are none."""
     published: Callable[[Task, int], tuple[FloatArray | None, IntArray]] | None = None
     """With `draws: published`, the authors' codebook and their order of the examples, by seed."""
+
+
+def error_threshold(default: float | None) -> Option:
+    """The option of a regression below whose value the error of a right answer is."""
+    return number("> 0", lambda x: 0 < x < math.inf, default=default)
 
 
 def frozen(array: np.ndarray) -> np.ndarray:
