@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from phasegrok import claims, work
+from phasegrok import claims, tasks, work
 from phasegrok.answers import Asked, answered_ids
 from phasegrok.cells import Config, Run
 from phasegrok.engine import Mode, Outcome, Pack, fitted
@@ -96,6 +96,8 @@ class PackJob:
         self.claim.progress |= {"runs": len(ids) - len(runs), "of": len(ids), "run_steps": 0}
         if not runs:
             return True
+        # First of all: if their data are not here, that is no run's own fault.
+        tasks.table(runs[0].config["task"])
         self.mode = _mode(planned[0], self.config)
         self.work = work.of_run(runs[0].config)
         self.left = runs

@@ -35,8 +35,8 @@ def repeat(store: Store, row: Mapping[str, Any]) -> Replay:
     machine every result comes out the same to the last bit. Writes replay/RUN_ID.parquet (the row
     with every evaluation in its curve) and replay/RUN_ID.pt (name -> tensor) into the store.
     """
-    run = Run(row["run_id"], json.loads(row["config"]), {}, {})
     config = store.config()
+    run = Run(row["run_id"], _placed(json.loads(row["config"]), config), {}, {})
     mode = Mode(row["width"], row["compiled"], row["device"])
     with cpu_numerics():
         outcome = _only_outcome(Pack([run], mode, _dense_watch(config, row)))
@@ -53,6 +53,13 @@ def repeat(store: Store, row: Mapping[str, Any]) -> Replay:
     state = outcome.state or {}
     write_whole(weights, lambda file: torch.save(state["params"], file))
     return Replay(again, differing, (table, weights))
+
+
+def _placed(of_run: Config, config: Config) -> Config:
+    """Its data may have moved since: they are where the sweep says that they are now."""
+    if "path" not in of_run["task"]:
+        return of_run
+    return {**of_run, "task": {**of_run["task"], "path": config["task"].get("path")}}
 
 
 def _dense_watch(config: Config, row: Mapping[str, Any]) -> Watch:

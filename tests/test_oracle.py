@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,7 @@ COMPILED = (
     Case("tanh vector_mlp", "teacher", "mse", "adamw", 0.01, sphere=True),
     Case("message_passing", "graphs", "mse", "adam", 0.01),
 )  # fmt: skip
+REGRESSIONS = [case for case in CASES if case.task in ("teacher", "graphs")]
 
 
 @dataclass
@@ -209,11 +210,25 @@ def test_the_lanes_of_a_case_differ_in_every_number_that_lanes_may_differ_in(cas
     numbers = {"optim.lr", "optim.weight_decay", "optim.betas", "optim.eps", "optim.momentum"}
     numbers |= {"model.init_scale", "seed", "split_seed"}
     numbers |= {"task.label_noise"} if case.noise else set()
+    numbers |= {"task.error_threshold"} if case in REGRESSIONS else set()
     numbers |= {"optim.warmup_steps"} if case.warmup else set()
     numbers |= {"optim.clip_norm"} if case.clip else set()
     numbers |= {f"optim.groups.{case.group}.{k}" for k in case.group_keys if case.group}
     assert equal & numbers == set()
     assert numbers <= leaves[0].keys()
+
+
+@pytest.mark.parametrize("case", REGRESSIONS, ids=lambda case: case.name)
+def test_the_threshold_of_a_lane_decides_which_of_its_answers_are_right(case):
+    """Had each lane that of the one before or behind it, accuracies would be others."""
+    plains = [Plain.trained(run) for run in lanes(case, steps=STEPS)]
+    own, thresholds = zip(*[(p.observed("mse"), p.prepared.within) for p in plains], strict=True)
+    for turned in (thresholds[1:] + thresholds[:1], thresholds[-1:] + thresholds[:-1]):
+        for plain, other in zip(plains, turned, strict=True):
+            plain.prepared = replace(plain.prepared, within=other)
+        swapped = [plain.observed("mse") for plain in plains]
+        assert [seen["val_loss"] for seen in swapped] == [seen["val_loss"] for seen in own]
+        assert swapped != list(own)
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.clip], ids=lambda case: case.name)

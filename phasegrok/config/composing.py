@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from phasegrok import tasks
 from phasegrok._paths import CONF_DIR
 from phasegrok.cells import AXES, Config
 from phasegrok.config.catalogue import GROUPS, checked_dir, sweeps
@@ -79,10 +80,15 @@ def _own_hydra() -> Iterator[None]:
 
 
 def plain(node: DictConfig, overrides: Sequence[str]) -> Config:
-    """The composed node as a plain dictionary; an axis overridden in one form loses the other."""
+    """The composed node as a plain dictionary; an axis overridden in one form loses the other.
+
+    Where data lie and what they are is settled here, for whoever trains from another folder.
+    """
     from omegaconf import OmegaConf
 
     config: Any = OmegaConf.to_container(node, resolve=True)
+    if isinstance(config.get("task"), dict):
+        config["task"] = tasks.located(config["task"])
     sweep = config.get("sweep")
     for name, axis in sweep.items() if isinstance(sweep, dict) else ():
         given = {key for key in ("values", "low", "high", "num") if _sets(overrides, name, key)}

@@ -94,7 +94,7 @@ def _param_faults(config: Config, name: str, param: str) -> list[str]:
     if param == "task.data" and "task.path" in sweepable:
         return [
             f"{what} only names the files in task.path, which are the same for all of a sweep; ask "
-            "a sweep for each, with its own task.path and task.data"
+            "a sweep for each, with its own task.path"
         ]
     if param in sweepable and param not in cells.NOT_IN_ID:
         return []
@@ -156,7 +156,12 @@ def _list_faults(where: str, axis: Mapping[str, Any], spaced: Sequence[str]) -> 
             f"{where}.values = {shown(values)}: a log axis cannot hold 0 alone; add a number > 0, "
             f"or set {where}.scale=linear"
         ]
-    return _double_faults(where, cells.axis_values(axis))
+    values = cells.axis_values(axis)
+    alike = [value for value in values if cells.unset(axis["param"], value)]
+    if len(set(alike)) > 1:
+        named = " and ".join(map(shown, alike))
+        return [f"{where}.values: {named} mean the same for {axis['param']}; keep one of them"]
+    return _double_faults(where, values)
 
 
 def _has_logarithm(value: Any) -> bool:

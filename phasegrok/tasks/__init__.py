@@ -8,6 +8,7 @@ NumPy only, and within the tasks that need them scikit-learn, pandas and RDKit.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
@@ -16,14 +17,15 @@ from typing import Any
 import numpy as np
 
 from phasegrok import options, streams
+from phasegrok.errors import InputError
 from phasegrok.options import number, suggestion
-from phasegrok.tasks import binary, clusters, graphs, images, liu2022, qm9, teacher, text
+from phasegrok.tasks import binary, clusters, files, graphs, images, liu2022, qm9, teacher, text
 from phasegrok.tasks.operations import operation
 from phasegrok.tasks.tables import Dataset, IntArray, Kind, Task, codebook, frozen
 
 __all__ = [
     "COMMON", "KINDS", "Dataset", "dataset", "differs_per_seed", "faults", "has_codebook", "inputs",
-    "noisy_labels", "operation", "size", "split", "table", "train_size",
+    "located", "noisy_labels", "operation", "size", "sizes", "split", "table", "train_size",
 ]  # fmt: skip
 
 KINDS: dict[str, Kind] = {
@@ -66,8 +68,36 @@ def dataset(task: Task, seed: int) -> Dataset:
 
 
 def table(task: Task) -> Dataset:
-    """The examples without what `dataset` adds for one run: one object for all runs of a task."""
+    """The examples without what `dataset` adds for one run: one object for all runs of a task.
+
+    Raises:
+        InputError: files cannot be read, or are not those by which the run is named.
+    """
+    if task.get("path") is not None and task.get("data") is not None:
+        _refuse_other_data(task["name"], task["path"], task["data"])
     return KINDS[task["name"]].table(task)
+
+
+@lru_cache(maxsize=16)
+def _refuse_other_data(name: str, path: str, data: str) -> None:
+    """Once for all runs: what a process has read stays as it was."""
+    if found := KINDS[name].files:
+        files.refuse_others(found(path), data)
+
+
+def located(task: Task) -> dict[str, Any]:
+    """The section with an absolute `path`, and with the fingerprint of the files there as `data`.
+
+    Where the files cannot be read it is left open; `faults` says why they cannot.
+    """
+    kind, path = KINDS.get(str(task.get("name"))), task.get("path")
+    if kind is None or kind.files is None or not isinstance(path, str) or not path:
+        return dict(task)
+    placed = {**task, "path": str(files.absolute(path))}
+    if placed.get("data") is None:
+        with suppress(InputError):
+            placed["data"] = files.fingerprint(kind.files(placed["path"]))
+    return placed
 
 
 def _published(task: Task) -> Callable[[Task, int], tuple[Any, IntArray]] | None:
@@ -78,6 +108,12 @@ def _published(task: Task) -> Callable[[Task, int], tuple[Any, IntArray]] | None
 def size(task: Task) -> int:
     """The number of examples, training and validation together, without building them."""
     return KINDS[task["name"]].size(task)
+
+
+def sizes(task: Task, seed: int) -> dict[str, int]:
+    """What a network is built with (`Dataset.sizes`), without reading examples from files."""
+    known = KINDS[task["name"]].sizes
+    return known(task) if known else dataset(task, seed).sizes
 
 
 def inputs(task: Task) -> str | None:
@@ -144,12 +180,29 @@ def faults(task: Task) -> list[str]:
     if not isinstance(name, str) or name not in KINDS:
         return [_unknown(name), *_common_faults(task)]
     kind = KINDS[name]
-    semantic = kind.faults(task)
+    semantic = kind.faults(task) or _data_faults(task, kind)
     found = options.faults("task", task, {**COMMON, **kind.options}, name) + semantic
     # The sizes of the split can be judged if only the keys they follow from are right.
     keys = {"train_fraction": COMMON["train_fraction"], **kind.options}
     sized = not options.faults("task", {key: task.get(key) for key in keys}, keys, name)
     return found + (_size_faults(task) if sized and not semantic else [])
+
+
+def _data_faults(task: Task, kind: Kind) -> list[str]:
+    """Files that are not those of `task.data`, or of which nobody can tell."""
+    path, data = task.get("path"), task.get("data")
+    if kind.files is None or not isinstance(path, str) or not path:
+        return []
+    try:
+        found = kind.files(path)
+        known = isinstance(data, str) and files.DATA.allows(data)
+        files.refuse_others(found, data if known else files.fingerprint(found))
+    except InputError as error:
+        return [
+            fault if fault.startswith("task.") else f"task.path = {path}: {fault}"
+            for fault in error.faults
+        ]
+    return []
 
 
 def _unknown(name: Any) -> str:
