@@ -40,7 +40,7 @@ def config_of(**sweep: Any) -> dict[str, Any]:
                   "allow_overdecay": False, "groups": {}},
         "train": {"steps": 2000, "batch_size": None, "eval_every": 5, "dtype": "float32",
                   "loss": "mse"},
-        "phase": {"name": "liu2022", "train_accuracy": 0.9, "val_accuracy": 0.9, "gap": 0.05},
+        "phase": {"name": "first_crossing", "train_accuracy": 0.9, "val_accuracy": 0.9, "gap": 0.05},
         "seeds": 2,
         "split_seed": None,
         "sweep": {"name": "little", "row": None, "col": None, "zip": None, **axes, **sweep},
