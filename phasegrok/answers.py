@@ -32,7 +32,7 @@ class Asked:
     def of(cls, config: Config) -> Asked:
         train = config["train"]
         rule = phases.Rule.from_config(config["phase"])
-        stops = bool(train["stop_when_decided"])
+        stops = bool(train["stop_when_decided"]) and rule.kind.retires
         return cls(train["steps"], rule, stops, train.get("stop_accuracy") if stops else None)
 
     def answered_by(self, table: pa.Table) -> np.ndarray:

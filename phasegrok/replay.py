@@ -16,7 +16,7 @@ from phasegrok.engine import Mode, Outcome, Pack, Watch, cpu_numerics
 from phasegrok.errors import InputError
 from phasegrok.rows import result_row, watch
 from phasegrok.store import Store, write_whole
-from phasegrok.store.schema import OUTCOME, REPRESENTATION
+from phasegrok.store.schema import OUTCOME, REPRESENTATION, RULE
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def _placed(of_run: Config, config: Config) -> Config:
 
 def _dense_watch(config: Config, row: Mapping[str, Any]) -> Watch:
     """Watch as the sweep did when this row was made, but keep every evaluation."""
-    phase = {key: row[f"phase.{key}"] for key in ("train_accuracy", "val_accuracy", "gap")}
+    phase = {key.removeprefix("phase."): row[key] for key in RULE}
     watched = watch({**config, "phase": phase})
     if row["status"] == "finished":
         watched = replace(watched, stop_train=None, stop_val=None)

@@ -55,7 +55,8 @@ def train(
             auto: where that pays. The lanes of a row and whether it was compiled are its columns.
         device: cpu, cuda, or auto: cuda if there is one.
         rule: thresholds, gap and phase; default Liu et al. 2022 with the gap as 0.01 of the budget.
-        stop_when_decided: stop a run once it has crossed both thresholds of the rule.
+        stop_when_decided: stop a run once it has crossed both thresholds of the rule; by a rule
+            that reads final accuracies nothing stops.
         given: explicit initial parameters, splits, labels or batches, by run_id.
         curve_points_per_decade: density of the stored curves; 0 keeps every evaluation.
 
@@ -71,8 +72,7 @@ def train(
     _refuse_other_ways(lanes, compiled, device)
     rule = rule or phases.Rule()
     config = {
-        "phase": {"train_accuracy": rule.train_accuracy, "val_accuracy": rule.val_accuracy,
-                  "gap": rule.gap},
+        "phase": rule.to_config(),
         "train": {"stop_when_decided": stop_when_decided, "lanes": lanes, "compile": compiled,
                   "curve_points_per_decade": curve_points_per_decade},
         "launch": {"device": device, "workers": 1},

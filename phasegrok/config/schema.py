@@ -85,12 +85,17 @@ class Train(_Section):
 
 
 class Phase(_Section):
-    name: Literal["first_crossing"] = Field(description="first_crossing")
+    name: Literal["first_crossing", "final_accuracy"] = Field(
+        description="first_crossing or final_accuracy"
+    )
     train_accuracy: float = Field(gt=0, le=1, description="a number above 0, at most 1")
     val_accuracy: float = Field(gt=0, le=1, description="a number above 0, at most 1")
-    gap: Count | Annotated[float, Field(gt=0, lt=1)] = Field(
-        description="a whole number >= 1 (steps) or a number between 0 and 1 (share of train.steps)"
+    gap: Count | Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None,
+        description="a whole number >= 1 (steps) or a number between 0 and 1 (share of "
+        "train.steps)",
     )
+    slack: float | None = Field(None, ge=0, lt=1, description="a number from 0 to below 1")
 
 
 class Launch(_Section):

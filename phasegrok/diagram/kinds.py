@@ -17,7 +17,7 @@ from phasegrok.diagram.layout import Picture
 from phasegrok.errors import InputError
 from phasegrok.frames import label, phase_map
 from phasegrok.frames.boundary import ALL, REST, boundaries
-from phasegrok.frames.captions import rule_text, steps_rule_text
+from phasegrok.frames.captions import rule_text, second_rule_text, steps_rule_text
 from phasegrok.frames.compare import agreement, common_axes, difference
 from phasegrok.frames.efficiency import FRACTION, data_efficiency
 from phasegrok.frames.landscape import ALPHA, SIDES, landscape
@@ -26,7 +26,6 @@ from phasegrok.frames.places import placed
 from phasegrok.frames.power_laws import law_of, scaling_line, scaling_runs
 from phasegrok.frames.probability import phase_probability
 from phasegrok.frames.steps import steps_map
-from phasegrok.words import counted
 
 
 @dataclass(frozen=True)
@@ -142,8 +141,7 @@ def differences(asked: Asked) -> Picture:
     picture = maps.difference_picture(full, axes, names, found, f" and {data_hash(theirs)}")
     judged, budget = rule_text(asked.rule, asked.steps), other.rule.budget or asked.steps
     if budget != asked.steps:
-        gap, within = (counted(n, "step") for n in (other.rule.gap_steps(budget), budget))
-        judged += f" In the second: {gap} or more after fitting, within {within}."
+        judged += f" {second_rule_text(other.rule, budget)}"
     about = f"The second, {other.name}: {other.about(theirs)}"
     return replace(picture, shows=f"{picture.shows} {about}", rule=judged, runs=mine)
 

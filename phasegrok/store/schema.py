@@ -38,11 +38,14 @@ HYPERPARAMETERS: dict[str, pa.DataType] = {
     "split_seed": _INT,
 }
 
-# Thresholds that train_step and val_step of this row refer to, and the gap behind its phase.
+# Thresholds that train_step and val_step of this row refer to, and the rest of the rule behind its
+# phase; null is what that rule does not read, and no name is first crossing.
 RULE: dict[str, pa.DataType] = {
+    "phase.name": _TEXT,
     "phase.train_accuracy": _REAL,
     "phase.val_accuracy": _REAL,
     "phase.gap": _REAL,
+    "phase.slack": _REAL,
 }
 
 OUTCOME: dict[str, pa.DataType] = {
