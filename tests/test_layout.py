@@ -25,7 +25,7 @@ PACKAGE = ROOT / "phasegrok"
 
 # Left never imports right. A new module takes its place here first.
 ORDER: list[str] = [
-    *("errors", "words", "options", "cells", "phases", "streams", "slurm"),
+    *("errors", "words", "options", "cells", "lattice", "phases", "streams", "slurm"),
     *("tasks", "models", "losses", "optim", "observables", "representation"),
     *(
         "engine",

@@ -32,7 +32,9 @@ POWER = re.compile(
 )
 
 # The keys that hold a list, and those that hold an axis.
-LISTS = re.compile(rf"seeds|reuse|optim\.betas|sweep\.zip|sweep\.({'|'.join(AXES)})\.values")
+LISTS = re.compile(
+    rf"seeds|reuse|optim\.betas|sweep\.zip|sweep\.refine\.start|sweep\.({'|'.join(AXES)})\.values"
+)
 AXIS = re.compile(rf"sweep\.({'|'.join(AXES)})")
 
 NO_HEADER = (
@@ -98,7 +100,9 @@ def plain(node: DictConfig, overrides: Sequence[str]) -> Config:
             _drop(axis, ("values",), overrides, name)
         if isinstance(axis, dict):
             _open_group(config, axis.get("param"))
-    return config
+    from phasegrok.config import refinement
+
+    return refinement.settled(config)
 
 
 def _open_group(config: Config, param: Any) -> None:

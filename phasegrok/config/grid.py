@@ -10,7 +10,7 @@ from typing import Any
 
 from phasegrok import cells, words
 from phasegrok.cells import Config
-from phasegrok.config import counted, single
+from phasegrok.config import counted, refinement, single
 from phasegrok.config.composing import NO_HEADER
 from phasegrok.config.words import leaves, meant, shown
 
@@ -42,6 +42,7 @@ def faults(config: Config) -> list[str]:
     of_axes = _axis_faults(config, typed)
     named += itertools.chain(*of_axes.values())
     sound: dict[str, Any] = {name: axis for name, axis in typed.items() if not of_axes[name]}
+    named += refinement.faults(config)
     if len(sound) == len(axes) and "sweep.zip" not in mistyped:
         of_zip = _zip_faults(sweep)
         named += of_zip

@@ -156,6 +156,26 @@ class Axis(_Section):
     zero: bool = Field(False, description="true or false")
 
 
+class Refine(_Section):
+    """Keys not given have the defaults of `phasegrok.config.refinement`."""
+
+    method: Literal["dyadic"] = Field("dyadic", description="dyadic")
+    start: int | Annotated[list[int], Field(min_length=2, max_length=2)] | None = Field(
+        None,
+        description="null (the largest of 2, 3, 5, 9, 17 up to num), one of them, or two, for x "
+        "and y",
+    )
+    levels: Annotated[int, Field(ge=0, le=12)] | None = Field(
+        None, description="null (as num needs) or how often distances are halved, from 0 to 12"
+    )
+    first_seeds: Count | None = Field(
+        None, description="null (as many as make a majority) or a whole number >= 1"
+    )
+    jump: float | None = Field(None, gt=1, description="null or a number > 1")
+    probes: float = Field(0, ge=0, le=1, description="a number from 0 to 1")
+    max_runs: Count | None = Field(None, description="null (no limit) or a whole number >= 1")
+
+
 class Sweep(_Section):
     name: str = Field(
         pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$",
@@ -167,6 +187,9 @@ class Sweep(_Section):
     y: Axis = Field(description="an axis like {param: task.train_fraction, values: [0.3, 0.5]}")
     row: Axis | None = Field(None, description="null or an axis")
     col: Axis | None = Field(None, description="null or an axis")
+    refine: Refine | None = Field(
+        None, description="null or a mapping like {method: dyadic, max_runs: 2000}"
+    )
     zip: Annotated[list[AxisName], Field(min_length=2), AfterValidator(_different)] | None = Field(
         None, description="null or a list of two or more different axes, like [x, row]"
     )
