@@ -209,7 +209,8 @@ def _outcomes(runs: Sequence[Any]) -> Iterator[Any]:
     """Invented outcomes in three phases, with curves that no two runs share."""
     import numpy as np
 
-    from phasegrok.engine import CURVE, Outcome
+    from phasegrok.engine import Outcome
+    from phasegrok.observables import CURVE
 
     numbers = np.random.default_rng(0)
     steps = [int(step) for step in np.geomspace(1, 2000, POINTS)]

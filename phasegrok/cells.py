@@ -264,8 +264,10 @@ def shared_part(config: Mapping[str, Any]) -> Config:
     own_task = ("train_fraction", "label_noise", "target_seed", "error_threshold", "path")
     optim = config["optim"]
     groups = optim.get("groups") or {}
+    # How much noise is a lane's own; whether there is any, and more to measure, is not.
+    noisy = {"noisy": True} if config["task"].get("label_noise") else {}
     return {
-        "task": {k: v for k, v in config["task"].items() if k not in own_task},
+        "task": {k: v for k, v in config["task"].items() if k not in own_task} | noisy,
         "model": {k: v for k, v in config["model"].items() if k != "init_scale"},
         "optim": {
             "name": optim["name"],

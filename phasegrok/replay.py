@@ -14,6 +14,7 @@ import torch
 from phasegrok.cells import Config, Run
 from phasegrok.engine import Mode, Outcome, Pack, Watch, cpu_numerics
 from phasegrok.errors import InputError
+from phasegrok.observables import OBSERVABLES
 from phasegrok.rows import result_row, watch
 from phasegrok.store import Store, write_whole
 from phasegrok.store.schema import OUTCOME, REPRESENTATION, RULE
@@ -43,9 +44,10 @@ def repeat(store: Store, row: Mapping[str, Any]) -> Replay:
     if outcome.exception is not None:
         raise InputError(f"{run.run_id} cannot be trained: {outcome.exception}")
     again = result_row(outcome, config, mode)
-    results = (*OUTCOME, *(name for name in REPRESENTATION if row.get(name) is not None))
     differing = {
-        name: (row[name], again[name]) for name in results if not _same(row[name], again[name])
+        name: (row[name], again.get(name))
+        for name in _told(row)
+        if not _same(row[name], again.get(name))
     }
     folder = store.path / "replay"
     table, weights = folder / f"{run.run_id}.parquet", folder / f"{run.run_id}.pt"
@@ -60,6 +62,13 @@ def _placed(of_run: Config, config: Config) -> Config:
     if "path" not in of_run["task"]:
         return of_run
     return {**of_run, "task": {**of_run["task"], "path": config["task"].get("path")}}
+
+
+def _told(row: Mapping[str, Any]) -> list[str]:
+    """The results that a row tells; others are of another network or measured only since."""
+    measured = {*OBSERVABLES, *REPRESENTATION}
+    return [name for name in (*OUTCOME, *REPRESENTATION)
+            if name not in measured or row.get(name) is not None]  # fmt: skip
 
 
 def _dense_watch(config: Config, row: Mapping[str, Any]) -> Watch:

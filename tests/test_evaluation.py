@@ -82,16 +82,16 @@ def test_the_curve_is_even_on_the_log_of_the_step():
 
 @pytest.mark.parametrize("correct, crosses", [(8, False), (9, True), (10, True)])
 def test_nine_right_answers_of_ten_reach_an_accuracy_of_nine_tenths(correct, crosses):
-    record = Record(Watch(), train_total=10, val_total=10)
-    record.add(5, [0.1, 0.1, correct, correct, 1.0], keep=True)
+    record = Record(Watch(), {"train": 10, "val": 10})
+    record.add(5, [correct, correct, 0.1, 0.1, 1.0], keep=True)
     assert record.decided() is crosses
     assert record.outcome()["train_step"] == (5 if crosses else None)
 
 
 def test_a_crossing_is_the_first_one_though_the_run_falls_back():
-    record = Record(NEVER_STOP, train_total=10, val_total=20)
+    record = Record(NEVER_STOP, {"train": 10, "val": 20})
     for step, correct in enumerate((3, 9, 2, 10)):
-        record.add(step, [0.1, 0.1, correct, correct, 1.0], keep=True)
+        record.add(step, [correct, correct, 0.1, 0.1, 1.0], keep=True)
     row = record.outcome()
     assert row["train_step"] == 1
     assert row["train_steps"] == [1, 1, 1, 1, 3, 3, 3]

@@ -26,7 +26,7 @@ PACKAGE = ROOT / "phasegrok"
 # Left never imports right. A new module takes its place here first.
 ORDER: list[str] = [
     *("errors", "words", "options", "cells", "lattice", "phases", "streams", "slurm"),
-    *("tasks", "models", "losses", "optim", "observables", "representation"),
+    *("tasks", "models", "losses", "optim", "circuits", "observables", "representation"),
     *(
         "engine",
         "store",
@@ -69,7 +69,7 @@ DOORS = {
 
 # Who may import it when the module itself is imported; others may do so inside a function.
 EAGER_DOORS = {
-    "torch": {"models", "losses", "optim", "observables", "engine", "states", "jobs", "replay"},
+    "torch": {"models", "losses", "optim", "circuits", "engine", "states", "jobs", "replay"},
     "pandas": {"frames", "diagram", "report"},
 }
 

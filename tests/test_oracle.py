@@ -6,9 +6,11 @@ vectors) and which examples each step sees; everything after that is torch's own
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from phasegrok.cells import Run
 from phasegrok.engine import Given, Outcome, prepare
 from phasegrok.engine.batches import batch_positions
 from phasegrok.engine.prepare import Array, Prepared
+from phasegrok.observables import OBSERVABLES
 from tests.engine_cases import CASES, MODELS, Case, every_case, lanes, trained, with_config
 
 # The largest difference of a parameter or observable, relative to max(1, its size), after STEPS.
@@ -109,13 +112,27 @@ class Plain:
         train = self.prepared.train_indices
         val = torch.tensor([i for i in range(len(self.labels)) if i not in set(train.tolist())])
         norms = [p.norm() for p in self.network.parameters()]
-        return {
+        found = {
             "train_loss": self.loss(name, train).item(),
             "val_loss": self.loss(name, val).item(),
             "train_acc": self._accuracy(train),
             "val_acc": self._accuracy(val),
             "weight_norm": torch.stack(norms).norm().item(),
         }
+        task = self.prepared.run.config["task"]
+        if task["label_noise"]:
+            noisy = math.floor(Fraction(str(task["label_noise"])) * len(train))
+            found["corrupted_acc"] = self._accuracy(train[:noisy])
+            found["clean_acc"] = self._accuracy(train[noisy:])
+        if self.prepared.run.config["model"]["name"] == "quadratic_mlp":
+            found["ipr"] = self._ipr()
+        return found
+
+    def _ipr(self) -> float:
+        """Doshi et al. 2023: of both input rows and the output row of every neuron."""
+        left, right, readout = (self.network.get_parameter(n) for n in ("left", "right", "readout"))
+        power = torch.fft.rfft(torch.cat([left.T, right.T, readout])).abs().square()
+        return (power.square().sum(dim=1) / power.sum(dim=1).square()).mean().item()
 
     def _accuracy(self, examples: Tensor) -> float:
         outputs = self.network(self.prepared.inputs[examples])
@@ -152,7 +169,9 @@ def assert_agree(outcome: Outcome, plain: Plain, loss: str) -> None:
         got, start = outcome.state["params"][name], plain.prepared.params[name]
         assert _difference(got, expected) < TOLERANCE, name
         assert (got - start).norm() > MOVED * start.norm(), f"{name} has hardly moved"
-    for name, value in plain.observed(loss).items():
+    observed = plain.observed(loss)
+    assert {name for name in OBSERVABLES if outcome.row.get(name) is not None} == observed.keys()
+    for name, value in observed.items():
         assert outcome.row[name] == pytest.approx(value, rel=TOLERANCE, abs=TOLERANCE), name
 
 

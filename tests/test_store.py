@@ -103,7 +103,7 @@ def test_results_say_what_they_are(store: Store) -> None:
     store.compact()
     metadata = pq.read_schema(store.results_file).metadata or {}
     about = json.loads(metadata[b"phasegrok"])
-    assert about["schema"] == 1 and about["semantics"] == 1
+    assert about["schema"] == 2 and about["semantics"] == 1
     assert about["config"]["sweep"]["name"] == "quick"
     assert about["rule"]["val_accuracy"] == 0.9
     assert {"phasegrok", "torch", "commit"} <= about.keys()

@@ -37,6 +37,7 @@ SHARES, VALUES = "Blues", "rocket_r"
 
 # Lines: of training and of validation data (Okabe and Ito), and of what is measured or asked.
 TRAIN, VAL = "#0072B2", "#D55E00"
+CORRUPTED = "#AA3377"  # training examples whose label was drawn anew
 THRESHOLD = "#777777"
 
 # Whether two maps agree.

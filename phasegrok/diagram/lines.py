@@ -12,7 +12,7 @@ from matplotlib.figure import SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
-from phasegrok.diagram.colors import PHASE_COLORS, THRESHOLD, TRAIN, VAL
+from phasegrok.diagram.colors import CORRUPTED, PHASE_COLORS, THRESHOLD, TRAIN, VAL
 from phasegrok.diagram.dress import dress, head_panels
 from phasegrok.diagram.layout import Picture
 from phasegrok.diagram.legend import Swatch, look_entries
@@ -28,6 +28,7 @@ from phasegrok.words import counted
 
 _STYLES: dict[str, tuple[str, Any, str]] = {"train": (TRAIN, "--", "s"), "val": (VAL, "-", "o")}
 _WORDS = {"train": "training", "val": "validation"}
+_NOISE: dict[str, Any] = {"color": CORRUPTED, "linestyle": "-.", "linewidth": 0.9}
 
 
 def cuts_picture(cuts: Sequence[tuple[str, pd.DataFrame]], along: Axis, key: str) -> Picture:
@@ -149,6 +150,8 @@ def curves_picture(
         without: the chosen cells that have no curves.
     """
     lines = [_line(name, _WORDS[name]) for name in _STYLES]
+    if any(table["corrupted_acc"].notna().any() for _, table in chosen):
+        lines.append(Line2D([], [], label="corrupted training labels", **_NOISE))
     threshold = Line2D([], [], color=THRESHOLD, linewidth=0.6, linestyle=":", label="threshold")
     seeds = max(len(set(table["seed"].tolist())) for _, table in chosen)
     headings = [head for head, _ in chosen]
@@ -178,6 +181,8 @@ def _paint_curves(
                 accuracy.plot(run["step"], run[f"{name}_acc"], **look)
                 loss.plot(run["step"], run[f"{name}_loss"], **look)
             norm.plot(run["step"], run["weight_norm"], color=THRESHOLD, linewidth=0.9, alpha=0.8)
+            if run["corrupted_acc"].notna().any():
+                accuracy.plot(run["step"], run["corrupted_acc"], alpha=0.8, **_NOISE)
         for threshold in {rule.train_accuracy, rule.val_accuracy}:
             accuracy.axhline(threshold, color=THRESHOLD, linewidth=0.6, linestyle=":", zorder=1)
         accuracy.set_ylim(-0.03, 1.03)

@@ -11,6 +11,7 @@ import pandas as pd
 from phasegrok.errors import InputError
 from phasegrok.frames.grid import Axis
 from phasegrok.frames.places import cell_numbers, located, placed, whole
+from phasegrok.observables import OBSERVABLES
 
 # Crossings are null where a run did not cross; a median of the others would be too short.
 _CENSORED = {"train_step": "train", "val_step": "val"}
@@ -64,6 +65,11 @@ def _refuse(frame: pd.DataFrame, column: str) -> None:
     if column not in numbers:
         fault = "holds no numbers" if column in frame else "is no column of the frame"
         raise InputError(f"{column} {fault}; numbers are in {', '.join(numbers) or 'none'}")
+    about = OBSERVABLES.get(column)
+    if about is not None and about.needs and frame[column].isna().to_numpy().all():
+        raise InputError(
+            f"{column}: none of these runs has it, for it is measured of {about.needs}"
+        )
 
 
 def number_columns(frame: pd.DataFrame) -> list[str]:

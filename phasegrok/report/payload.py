@@ -16,6 +16,7 @@ from phasegrok.frames.captions import asked_text, counted_text
 from phasegrok.frames.grid import Axis, planned_axes
 from phasegrok.frames.probability import credible
 from phasegrok.frames.words import label
+from phasegrok.observables import BEST, OBSERVABLES, named
 from phasegrok.phases import FINAL_ACCURACY, LADDER, UNDECIDED, Rule, limits
 from phasegrok.report.axes import described
 from phasegrok.report.curves import counted, thinned, totals
@@ -31,12 +32,8 @@ NEVER, UNKNOWN = -1, -2
 
 # What can be shown as a map besides phases and steps, in words; other numeric columns as they are.
 _OBSERVED = {
-    "weight_norm": "weight norm at the end",
-    "train_acc": "training accuracy at the end",
-    "val_acc": "validation accuracy at the end",
-    "max_val_acc": "best validation accuracy",
-    "train_loss": "training loss at the end",
-    "val_loss": "validation loss at the end",
+    **{name: f"{about.words} at the end" for name, about in OBSERVABLES.items()},
+    **{name: named(name) or name for name in BEST},
     "steps": "steps taken",
     "seconds": "seconds of training",
 }
@@ -93,7 +90,11 @@ def payload(store: Store, version: str = "", live: bool = False) -> dict[str, An
 
 def _observed(frame: pd.DataFrame, config: Mapping[str, Any]) -> dict[str, str]:
     """The numeric columns that say something about a finished run, with their words."""
-    known = {name: text for name, text in _OBSERVED.items() if frame[name].notna().to_numpy().any()}
+    known = {
+        name: text
+        for name, text in _OBSERVED.items()
+        if name in frame and frame[name].notna().to_numpy().any()
+    }
     others = [
         str(name)
         for name in frame.select_dtypes("number")

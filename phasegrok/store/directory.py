@@ -24,7 +24,7 @@ from phasegrok.store.files import (
     write_text,
 )
 from phasegrok.store.provenance import versions
-from phasegrok.store.schema import CURVES, plan_schema, result_schema, swept
+from phasegrok.store.schema import CURVES, completed, plan_schema, result_schema, swept
 
 log = logging.getLogger("phasegrok")
 
@@ -272,7 +272,7 @@ class Store:
         if self.results_file.exists() and self.results_file.stat().st_mtime >= newest:
             table = self._read(self.results_file, **reading(curves))
             if table is not None:
-                return table
+                return completed(table)
         return self.collected(curves)
 
     def compact(self) -> pa.Table:

@@ -11,9 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from phasegrok import cells, representation
+from phasegrok import cells, observables, representation
 
-SCHEMA_VERSION = 1
+# 2: observables that only some runs have: corrupted_acc, clean_acc, ipr, and their curves.
+SCHEMA_VERSION = 2
 
 _TEXT, _INT, _REAL, _FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 
@@ -57,12 +58,7 @@ OUTCOME: dict[str, pa.DataType] = {
     "val_step": _INT,
     "train_steps": pa.list_(_INT),
     "val_steps": pa.list_(_INT),
-    "train_acc": _REAL,
-    "val_acc": _REAL,
-    "train_loss": _REAL,
-    "val_loss": _REAL,
-    "weight_norm": _REAL,
-    "max_val_acc": _REAL,
+    **dict.fromkeys([*observables.OBSERVABLES, *observables.BEST], _REAL),
     "phase": _TEXT,
 }
 
@@ -70,12 +66,7 @@ OUTCOME: dict[str, pa.DataType] = {
 REPRESENTATION: dict[str, pa.DataType] = dict.fromkeys(representation.COLUMNS, _REAL)
 
 CURVES: dict[str, pa.DataType] = {
-    "curve.step": pa.list_(_INT),
-    "curve.train_acc": pa.list_(_REAL),
-    "curve.val_acc": pa.list_(_REAL),
-    "curve.train_loss": pa.list_(_REAL),
-    "curve.val_loss": pa.list_(_REAL),
-    "curve.weight_norm": pa.list_(_REAL),
+    f"curve.{name}": pa.list_(_INT if name == "step" else _REAL) for name in observables.CURVE
 }
 
 # Where and how a row came about; two trainings of one run may differ here and nowhere else.
@@ -110,6 +101,17 @@ def result_schema(swept: Mapping[str, Sequence[Any]]) -> pa.Schema:
         fields.setdefault(key, column_type(values))
     fields |= {"config": _TEXT} | OUTCOME | REPRESENTATION | CURVES | PROVENANCE
     return pa.schema(list(fields.items()))
+
+
+def completed(table: pa.Table) -> pa.Table:
+    """Results with a column for every observable, null where they are older than it."""
+    wanted: dict[str, pa.DataType] = {name: OUTCOME[name] for name in observables.OBSERVABLES}
+    if CURVES.keys() & set(table.column_names):
+        wanted |= CURVES
+    for name, kind in wanted.items():
+        if name not in table.column_names:
+            table = table.append_column(name, pa.nulls(len(table), kind))
+    return table
 
 
 def plan_schema(swept: Mapping[str, Sequence[Any]], axes: Sequence[str]) -> pa.Schema:

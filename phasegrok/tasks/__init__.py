@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -24,9 +24,12 @@ from phasegrok.tasks.operations import operation
 from phasegrok.tasks.tables import Dataset, IntArray, Kind, Task, codebook, frozen
 
 __all__ = [
-    "COMMON", "KINDS", "Dataset", "dataset", "differs_per_seed", "faults", "has_codebook", "inputs",
-    "located", "noisy_labels", "operation", "size", "sizes", "split", "table", "train_size",
+    "COMMON", "KINDS", "Dataset", "corrupted", "dataset", "differs_per_seed", "faults",
+    "has_codebook", "inputs", "located", "noisy_labels", "operation", "size", "sizes", "split",
+    "table", "train_size",
 ]  # fmt: skip
+
+Indices = TypeVar("Indices", bound=Any)  # an array or a tensor of them
 
 KINDS: dict[str, Kind] = {
     "binary_operation": binary.KIND,
@@ -157,17 +160,22 @@ def _permutation(examples: int, split_seed: int) -> IntArray:
     return frozen(order.astype(np.int64))
 
 
+def corrupted(task: Task, train_indices: Indices) -> Indices:
+    """The training examples whose label is drawn anew: the first int(label_noise * n_train)."""
+    # Exact, so that 0.29 of 100 is 29.
+    share = Fraction(str(task.get("label_noise") or 0.0))
+    return train_indices[: int(share * len(train_indices))]
+
+
 def noisy_labels(task: Task, data: Dataset, train_indices: IntArray, seed: int) -> IntArray:
     """Labels with a share `label_noise` of the training ones replaced, [examples].
 
-    The first int(label_noise * train examples) of `train_indices` get a class drawn uniformly,
-    which may be the true one (Doshi et al. 2023). Positions and classes are nested: more noise
-    keeps what less noise changed. Validation labels stay true.
+    The `corrupted` ones get a class drawn uniformly, which may be the true one (Doshi et al. 2023).
+    Positions and classes are nested: more noise keeps what less noise changed. Validation labels
+    stay true.
     """
     labels = data.labels.copy()
-    # Exact, so that 0.29 of 100 is 29.
-    share = Fraction(str(task.get("label_noise") or 0.0))
-    noisy = train_indices[: int(share * len(train_indices))]
+    noisy = corrupted(task, train_indices)
     # One class is drawn per training example, used or not, so that the draws are nested.
     drawn = streams.generator(seed, "labels").integers(data.classes, size=len(train_indices))
     labels[noisy] = drawn[: len(noisy)]

@@ -312,6 +312,19 @@ def test_of_chosen_cells_those_without_a_run_are_named_and_the_others_drawn() ->
         kind("curves").picture(replace(question, runs=gone, at={X: ["0.6"], Y: ["1"]}))
 
 
+def test_curves_have_a_line_of_corrupted_labels_where_there_are_any() -> None:
+    def noisy(ids: Sequence[str]) -> pd.DataFrame:
+        return with_curves(ids).assign(**{"curve.corrupted_acc": [[0.0, 1.0]] * len(ids)})
+
+    for curves, drawn in ((with_curves, False), (noisy, True)):
+        question = asked(at={X: ["0.3"], Y: ["1"]}, curves=curves)
+        picture = kind("curves").picture(question)
+        entries = [str(entry.get_label()) for entry in picture.entries]
+        assert ("corrupted training labels" in entries) == drawn
+        assert ("curve.corrupted_acc" in picture.reads) == drawn
+        lay_out(picture, "")
+
+
 def noisy() -> Asked:
     """Weight decays where two of five seeds are in another phase than the rest."""
     config = config_of(seeds=5) | {"seeds": 5}
