@@ -58,7 +58,10 @@ def test_results_have_every_documented_column_in_a_fixed_order(store: Store) -> 
     store.write_part("a", [row_of(store, 0)], store.config())
     names = store.compact().column_names
     expected = ["run_id", "sweep", "seed", *HYPERPARAMETERS]
-    expected += ["phase.train_accuracy", "phase.val_accuracy", "phase.gap", "config"]
+    expected += [
+        f"phase.{key}" for key in ("name", "train_accuracy", "val_accuracy", "gap", "slack")
+    ]
+    expected += ["config"]
     assert names == [*expected, *OUTCOME, *REPRESENTATION, *CURVES, *PROVENANCE]
 
 
