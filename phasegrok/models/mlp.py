@@ -31,6 +31,18 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+class Linear(nn.Linear):
+    """PyTorch's, for more than two dimensions: it adds its bias behind the product.
+
+    PyTorch's own multiplies with the bias inside, which makes a compiled program look at the number
+    of examples, so that it would serve one size of the training set only.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        product = F.linear(x, self.weight)
+        return product if self.bias is None else product + self.bias
+
+
 def dense(widths: Sequence[int], bias: bool) -> nn.ModuleList:
     """Linear layers from each width to the next, with PyTorch's initial weights."""
     return nn.ModuleList([nn.Linear(m, n, bias=bias) for m, n in pairwise(widths)])

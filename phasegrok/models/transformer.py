@@ -10,6 +10,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from phasegrok.models.mlp import Linear
+
 
 class Attention(nn.Module):
     """Causal multi-head attention without biases; the last q tokens ask, all t tokens answer."""
@@ -63,9 +65,9 @@ class Block(nn.Module):
         self.attention = Attention(width, heads)
         self.attention_norm = LayerNorm(width) if norm == "post" else nn.Identity()
         self.mlp = nn.Sequential(
-            nn.Linear(width, mlp_width, bias=bias),
+            Linear(width, mlp_width, bias=bias),
             nn.ReLU(),
-            nn.Linear(mlp_width, width, bias=bias),
+            Linear(mlp_width, width, bias=bias),
         )
         self.mlp_norm = LayerNorm(width) if norm == "post" else nn.Identity()
 

@@ -203,8 +203,8 @@ def _data_faults(task: Task, kind: Kind) -> list[str]:
         return []
     try:
         found = kind.files(path)
-        known = isinstance(data, str) and files.DATA.allows(data)
-        files.refuse_others(found, str(data) if known else files.fingerprint(found))
+        there = files.fingerprint(found)
+        files.refuse_others(found, data if data and files.DATA.allows(data) else there)
     except InputError as error:
         return [
             fault if fault.startswith("task.") else f"task.path = {path}: {fault}"

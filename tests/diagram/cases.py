@@ -16,7 +16,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from phasegrok import cells
-from phasegrok.phases import PHASES
+from phasegrok.diagram import lay_out
+from phasegrok.diagram.kinds import Asked, kind
+from phasegrok.frames import planned_axes
+from phasegrok.phases import FIRST_CROSSING, KINDS, Rule
 
 X, Y = "task.train_fraction", "optim.weight_decay"
 
@@ -52,7 +55,7 @@ def frame_of(config: Mapping[str, Any]) -> pd.DataFrame:
     """Results of a sweep as a store loads them: the phases go round, cell by cell."""
     rows = []
     for i, run in enumerate(cells.runs(config)):
-        phase = PHASES[i // 2 % 4]
+        phase = KINDS[FIRST_CROSSING].phases[i // 2 % 4]
         fitted, generalised = phase != "confusion", phase in ("comprehension", "grokking")
         val_step = {"comprehension": 60.0, "grokking": 900.0}.get(phase)
         rows.append({
@@ -139,6 +142,25 @@ def painted(ax: Axes) -> dict[tuple[float, float], str]:
     return {
         tuple(centres[i]): to_hex(colors[i]).upper() for i in zip(*np.nonzero(solid), strict=True)
     }
+
+
+def asked(frame: pd.DataFrame | None = None, sweep: Any = None, **options: Any) -> Asked:
+    """A question about the small sweep, `sweep` being axes of its own."""
+    config = config_of(**(sweep or {}))
+    frame = frame_of(config) if frame is None else frame
+    frame = frame.assign(weight_norm=np.arange(len(frame)) + 1.0)
+    axes = planned_axes(config["sweep"])
+    return Asked("little", frame, axes, Rule(gap=0.05), 2000, **options)
+
+
+def drawn(name: str, question: Asked) -> Figure:
+    """The figure of this kind."""
+    return lay_out(kind(name).picture(question), "Words below.")
+
+
+def legend(figure: Figure) -> list[str]:
+    """The words of all legends below a figure's panels."""
+    return [text.get_text() for each in figure.subfigs[0].legends for text in each.get_texts()]
 
 
 def legend_texts(ax: Axes) -> list[str]:
