@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from phasegrok import cells
-from phasegrok.phases import PHASES
+from phasegrok.phases import KINDS
 
 X, Y = "task.train_fraction", "optim.weight_decay"
 
@@ -52,7 +52,7 @@ def frame_of(config: Mapping[str, Any]) -> pd.DataFrame:
     """Results of a sweep as a store loads them: the phases go round, cell by cell."""
     rows = []
     for i, run in enumerate(cells.runs(config)):
-        phase = PHASES[i // 2 % 4]
+        phase = KINDS["first_crossing"].phases[i // 2 % 4]
         fitted, generalised = phase != "confusion", phase in ("comprehension", "grokking")
         val_step = {"comprehension": 60.0, "grokking": 900.0}.get(phase)
         rows.append({
