@@ -310,7 +310,7 @@ def test_a_broken_sweep_file_is_named(mine, text, fault):
     [
         (
             ["+sweep=quik"],
-            "+sweep=quik: there is no sweep quik; did you mean quick? there are init",
+            "+sweep=quik: there is no sweep quik; did you mean quick? there are doshi2023",
         ),
         (
             ["sweep=quick"],

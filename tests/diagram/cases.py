@@ -19,7 +19,7 @@ from phasegrok import cells
 from phasegrok.diagram import lay_out
 from phasegrok.diagram.kinds import Asked, kind
 from phasegrok.frames import planned_axes
-from phasegrok.phases import FIRST_CROSSING, KINDS, Rule
+from phasegrok.phases import KINDS, Rule
 
 X, Y = "task.train_fraction", "optim.weight_decay"
 
@@ -55,7 +55,7 @@ def frame_of(config: Mapping[str, Any]) -> pd.DataFrame:
     """Results of a sweep as a store loads them: the phases go round, cell by cell."""
     rows = []
     for i, run in enumerate(cells.runs(config)):
-        phase = KINDS[FIRST_CROSSING].phases[i // 2 % 4]
+        phase = KINDS["first_crossing"].phases[i // 2 % 4]
         fitted, generalised = phase != "confusion", phase in ("comprehension", "grokking")
         val_step = {"comprehension": 60.0, "grokking": 900.0}.get(phase)
         rows.append({

@@ -277,12 +277,12 @@ def test_curves_have_a_line_of_corrupted_labels_where_there_are_any() -> None:
     def noisy(ids: Sequence[str]) -> pd.DataFrame:
         return with_curves(ids).assign(**{"curve.corrupted_acc": [[0.0, 1.0]] * len(ids)})
 
-    for curves, drawn in ((with_curves, False), (noisy, True)):
+    for curves, noise in ((with_curves, False), (noisy, True)):
         question = asked(at={X: ["0.3"], Y: ["1"]}, curves=curves)
         picture = kind("curves").picture(question)
         entries = [str(entry.get_label()) for entry in picture.entries]
-        assert ("corrupted training labels" in entries) == drawn
-        assert ("curve.corrupted_acc" in picture.reads) == drawn
+        assert ("corrupted training labels" in entries) == noise
+        assert ("curve.corrupted_acc" in picture.reads) == noise
         lay_out(picture, "")
 
 

@@ -13,11 +13,10 @@ from phasegrok.diagram.layout import lay_out
 from phasegrok.diagram.maps import phase_picture
 from phasegrok.diagram.style import TWO_COLUMNS
 from phasegrok.frames import caption, phase_map, planned_axes
-from phasegrok.phases import FIRST_CROSSING, KINDS
+from phasegrok.phases import KINDS
 from tests.diagram.cases import LR, SCALES, ZERO, X, Y, check_layout, config_of, frame_of
 
-# All that a legend of this rule can hold at once.
-ALL = (*KINDS[FIRST_CROSSING].phases, "undecided")
+SHOWN = (*KINDS["first_crossing"].phases, "undecided")
 
 
 def layouts() -> Iterator[tuple[str, dict[str, Any], float | None]]:
@@ -37,7 +36,8 @@ def test_nothing_overlaps_and_nothing_is_cut_off(
 ) -> None:
     config = config_of(**sweep)
     frame = frame_of(config)
-    frame["phase"] = [ALL[i % 7] for i in range(len(frame))]
+    # All that a legend can hold at once.
+    frame["phase"] = [SHOWN[i % 7] for i in range(len(frame))]
     axes = planned_axes(config["sweep"])
     text = caption(frame, config, "0123456789ab")
     figure = lay_out(phase_picture(phase_map(frame, axes), axes, len(frame)), text, width)
@@ -48,7 +48,7 @@ def test_nothing_overlaps_and_nothing_is_cut_off(
 def test_panels_in_a_constrained_figure_of_ones_own_keep_clear_of_each_other(count: int) -> None:
     values = [0.2, 0.86177387, 3.7132712, 16.0]
     frame = frame_of(config_of(y={"param": Y, "values": values}))
-    frame["phase"] = [ALL[i % 7] for i in range(len(frame))]
+    frame["phase"] = [SHOWN[i % 7] for i in range(len(frame))]
     figure = matplotlib.pyplot.figure(layout="constrained")
     try:
         panels = figure.subplots(1, count)
