@@ -119,7 +119,7 @@ def curves(asked: Asked) -> Picture:
     assert asked.curves is not None
     found, without, runs = chosen_curves(asked.runs, asked.axes, asked.at, asked.curves)
     picture = lines.curves_picture(found, asked.rule, without)
-    read = [name for name in runs if name not in asked.runs and runs[name].notna().any()]
+    read = [name for name in runs if name not in asked.runs and runs[name].notna().to_numpy().any()]
     return replace(picture, runs=runs, reads=read)
 
 
