@@ -47,14 +47,14 @@ WORDS = """\
 """
 
 # Columns that name the machine that trained, or folders there.
-OF_THE_MACHINE = ("host", "reused_from")
+OF_THE_MACHINE = ("host", "reused_from", "kept_weights")
 
 
 def answers(source: Store) -> pa.Table:
     """The rows of the planned runs. InputError if one of them has no answer to what is asked."""
     config, table = source.config(), pq.read_table(source.results_file)
     planned = {run.run_id for run in cells.runs(config)}
-    told = Asked.of(config).answering(table)
+    told = Asked.of(config, source).answering(table)
     told = told.filter(pa.array([run in planned for run in told["run_id"].to_pylist()]))
     if lacking := len(planned) - len(told):
         raise InputError(

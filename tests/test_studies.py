@@ -119,7 +119,7 @@ class TestStudy:
         asked = compose([f"+sweep={study.name}"])
         planned = sorted(run.run_id for run in cells.runs(asked))
         assert sorted(load(study / "results.parquet").run_id) == planned
-        assert sorted(answered_ids(Store(study), Asked.of(asked))) == planned
+        assert sorted(answered_ids(Store(study), Asked.of(asked, Store(study)))) == planned
 
     def test_its_figures_and_its_words_are_of_its_data(self, study: Path, tmp_path: Path) -> None:
         frame = load(study / "results.parquet")

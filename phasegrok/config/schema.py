@@ -146,6 +146,14 @@ class Slurm(Launch):
     wait: bool = Field(description="true or false")
 
 
+class Storing(_Section):
+    """What is kept besides rows; it changes no run."""
+
+    weights: Literal["none", "final"] = Field(
+        default="none", description="none, or final (of every run, in weights/)"
+    )
+
+
 class Axis(_Section):
     param: str = Field(description="a dotted key of the configuration, like optim.lr")
     values: list[Scalar] | None = Field(None, description="a list of numbers or words")
@@ -212,6 +220,8 @@ class Composed(_Section):
         min_length=1, description="null or a folder's name (a number in quotes: out='\"7\"')"
     )
     reuse: list[str] = Field(description="a list of folders, like [outputs/a,outputs/b]")
+    # Directories planned before there was this key have none.
+    store: Storing = Field(Storing(), description="a mapping like {weights: final}")
     dry_run: bool = Field(description="true or false")
     sweep: Sweep = Field(description="a sweep; choose one with +sweep=NAME")
 

@@ -101,7 +101,7 @@ def _refuse_missing_gpus(planned: Plan) -> None:
 
 def unanswered(planned: Plan) -> int:
     """Planned runs of which the store does not tell what the sweep asks."""
-    known = answered_ids(planned.store, Asked.of(planned.config))
+    known = answered_ids(planned.store, Asked.of(planned.config, planned.store))
     return sum(run.run_id not in known for run in planned.runs)
 
 

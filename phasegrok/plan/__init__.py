@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from phasegrok.cells import Config, Run
 from phasegrok.errors import InputError
 from phasegrok.plan.packs import PLACE, PackPlan, pack_key, packs_of
 from phasegrok.plan.words import describe
-from phasegrok.store import Store, kept_path, swept
+from phasegrok.store import Store, kept_path, swept, weights
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,6 +41,8 @@ class Plan:
     anew: int = 0
     # Runs that failed by their own fault launch.max_attempts times.
     given_up: int = 0
+    # Runs that are answered but for the weights asked for; they train again.
+    weightless: int = 0
 
 
 def prepare(config: Config, refuse: Callable[[Plan], None] = lambda planned: None) -> Plan:
@@ -71,7 +73,7 @@ def _plan(config: Config, store: Store) -> Plan:
     runs = tuple(cells.runs(config))
     if store.exists():
         refuse_another_sweep(store, config)
-    asked = Asked.of(config)
+    asked = Asked.of(config, store)
     rows = store.rows(ANSWER_COLUMNS)
     answered = set(asked.answering(rows)["run_id"].to_pylist())
     missing = [run for run in runs if run.run_id not in answered]
@@ -87,8 +89,9 @@ def _plan(config: Config, store: Store) -> Plan:
     censored = asked.extending(rows).select(["run_id", "kept_state", "reused_from"])
     further = [row for row in censored.to_pylist() if row["run_id"] in ids]
     continued = sum(kept_path(store, row) is not None for row in further)
+    unweighed = replace(asked, weights=None).answering(rows)["run_id"].to_pylist()
     return Plan(config, store, runs, packs, done, reused, continued, len(further) - continued,
-                hopeless)  # fmt: skip
+                hopeless, len(ids & set(unweighed)))  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------- writing
@@ -101,10 +104,17 @@ def _write(planned: Plan) -> None:
     for source, table in planned.reused.items():
         # Of another sweep, maybe over other keys.
         runs = [json.loads(text) for text in table["config"].to_pylist()]
-        ours = {key: [cells.lookup(run, key) for run in runs] for key in swept(config)}
+        ours: dict[str, list[Any]] = {
+            key: [cells.lookup(run, key) for run in runs] for key in swept(config)
+        }
         ours["sweep"] = [config["sweep"]["name"]] * len(table)
         ours["reused_from"] = [first or source for first in table["reused_from"].to_pylist()]
-        store.write_part(f"reused-{uuid.uuid4().hex[:8]}", table, config, ours)
+        name = f"reused-{uuid.uuid4().hex[:8]}"
+        ours["kept_weights"] = [None] * len(table)
+        if weights.wanted(config):
+            weights.copy(Store(source, own=False), store, name, table)
+            ours["kept_weights"] = [name] * len(table)
+        store.write_part(name, table, config, ours)
     store.write_plan(_plan_rows(planned), config)
 
 

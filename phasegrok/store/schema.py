@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from phasegrok import cells, observables, representation
 
-# 2: observables that only some runs have: corrupted_acc, clean_acc, ipr, and their curves.
+# 2: observables that only some runs have: corrupted_acc, clean_acc, ipr, and their curves;
+# kept_weights.
 SCHEMA_VERSION = 2
 
 _TEXT, _INT, _REAL, _FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
@@ -82,6 +83,7 @@ PROVENANCE: dict[str, pa.DataType] = {
     "written": _REAL,
     "reused_from": _TEXT,
     "kept_state": _TEXT,
+    "kept_weights": _TEXT,
     "phasegrok": _TEXT,
     "torch": _TEXT,
     "commit": _TEXT,
