@@ -70,7 +70,7 @@ def _alike(panel: Frame) -> np.ndarray:
 def letters(frame: Frame) -> Frame:
     """The letter of most seeds by decay, noise and fraction; none where they tie."""
     both = frame.assign(phase=frame["phase"].replace("forgetting", "confusion"))
-    return cell_table(both, KEYS).set_index(KEYS)["majority"].map(pd.Series(LETTERS))
+    return cell_table(both, KEYS).set_index(KEYS)["majority"].map(LETTERS.get)
 
 
 def cells_in(

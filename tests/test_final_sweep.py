@@ -26,7 +26,7 @@ def asked_twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[st
     with pytest.MonkeyPatch.context() as patch:
         took = {"first crossing": trained([*TINY, f"out={out}"], patch)[0]}
         frame = load(out)
-        took["stopped"] = int(((frame["status"] == "decided") & (frame["steps"] < 100)).sum())
+        took["stopped"] = len(frame.query("status == 'decided' and steps < 100"))
         took["final"] = trained([*TINY, *FINAL, f"out={out}"], patch)[0]
         took["again"] = trained([*TINY, *FINAL, f"out={out}"], patch)[0]
         took["back"] = trained([*TINY, f"out={out}"], patch)[0]
@@ -56,7 +56,7 @@ def test_no_run_stops_early_and_every_row_tells_its_phase_and_its_rule(
     of_final = frame["phase.name"] == "final_accuracy"
     assert of_final.sum() == took["final"]
     assert frame.loc[of_final, "phase.gap"].isna().all()
-    assert (frame.loc[of_final, "phase.slack"] == 0.05).all()
+    assert set(frame.loc[of_final, "phase.slack"].tolist()) == {0.05}
     told = pq.read_schema(out / "results.parquet").metadata[b"phasegrok"]
     assert json.loads(told)["rule"]["name"] == "final_accuracy"
     assert Store(out).config()["phase"]["name"] == "final_accuracy"
