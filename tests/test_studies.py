@@ -24,7 +24,7 @@ from tests.claims import SWEEPS, Result, Study
 STUDIES = [study.folder for study in claims.studies()]
 
 # What a sweep file does not decide.
-MACHINE = ("launch", "out", "reuse", "dry_run")
+MACHINE = ("launch", "out", "reuse", "dry_run", "store")
 
 
 def test_the_default_picture_is_kept() -> None:
@@ -107,7 +107,7 @@ class TestStudy:
         asked = compose([f"+sweep={study.name}"])
         for config in (kept, asked):
             for key in MACHINE:
-                config.pop(key)
+                config.pop(key, None)
         # A setting that came later is null where it changes nothing.
         assert _without_nulls(kept) == _without_nulls(asked), (
             f"run +sweep={study.name} again and keep its answer"
