@@ -13,7 +13,7 @@ from phasegrok.diagram.layout import lay_out
 from phasegrok.diagram.maps import phase_picture
 from phasegrok.diagram.style import TWO_COLUMNS
 from phasegrok.frames import caption, phase_map, planned_axes
-from phasegrok.phases import KINDS
+from phasegrok.phases import KINDS, Rule
 from tests.diagram.cases import LR, SCALES, ZERO, X, Y, check_layout, config_of, frame_of
 
 SHOWN = (*KINDS["first_crossing"].phases, "undecided")
@@ -42,6 +42,22 @@ def test_nothing_overlaps_and_nothing_is_cut_off(
     text = caption(frame, config, "0123456789ab")
     figure = lay_out(phase_picture(phase_map(frame, axes), axes, len(frame)), text, width)
     check_layout(figure, [ax for panel in figure.subfigs for ax in panel.axes])
+
+
+@pytest.mark.parametrize("width", [None, TWO_COLUMNS])
+def test_the_phases_and_the_words_of_final_accuracies_have_room(width: float | None) -> None:
+    config = config_of(row=LR, col=SCALES) if width else config_of()
+    config["phase"] = Rule(name="final_accuracy").to_config()
+    shown = (*KINDS["final_accuracy"].phases, "undecided")
+    frame = frame_of(config)
+    frame["phase"] = [shown[i // 2 % 7] for i in range(len(frame))]
+    axes = planned_axes(config["sweep"])
+    picture = phase_picture(phase_map(frame, axes), axes, len(frame))
+    figure = lay_out(picture, caption(frame, config, "0123456789ab"), width)
+    check_layout(figure, [ax for panel in figure.subfigs for ax in panel.axes])
+    (legend,) = figure.subfigs[0].legends
+    told = [text.get_text().partition(" (")[0] for text in legend.get_texts()]
+    assert told == list(shown)
 
 
 @pytest.mark.parametrize("count", [2, 3])
