@@ -74,7 +74,7 @@ def _ladder(steps: Sequence[int | None] | None) -> str:
 
 
 def _curve_lines(row: Mapping[str, Any]) -> list[str]:
-    kept = [name for name in CURVES if row[name]]
+    kept = [name for name in CURVES if row.get(name)]
     header = "".join(f"{name.removeprefix('curve.'):>15}" for name in kept)
     points = zip(*(row[name] for name in kept), strict=True)
     return [header, *("".join(map(_number, point)) for point in points)]

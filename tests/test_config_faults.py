@@ -146,6 +146,13 @@ def test_real_vectors_as_targets_need_mse():
     ]
 
 
+def test_the_closed_form_network_of_addition_is_for_no_other_operation():
+    assert composing_faults("model.init=analytic", "task=modular_subtraction") == [
+        "model.init = analytic: is the network of x+y modulo task.p, and task.operation is x-y; "
+        "set model.init=null, or choose task=modular_addition"
+    ]
+
+
 def test_a_network_that_cannot_read_the_inputs_is_a_fault_that_names_those_that_can():
     of_vectors, reads_vectors = "task=gaussian_clusters", "model=vector_mlp"
     assert composing_faults(of_vectors, "task.p=null") == [

@@ -12,7 +12,7 @@ import torch
 from phasegrok.cells import Run
 from phasegrok.engine import Given, Watch, prepare
 from phasegrok.engine.record import Record, on_curve
-from tests.engine_cases import NEVER_STOP, one_run, trained
+from tests.engine_cases import NEVER_STOP, one_run, trained, with_config
 
 EVERY_EVALUATION = replace(NEVER_STOP, points_per_decade=0)
 
@@ -27,6 +27,14 @@ def test_step_0_is_evaluated_before_any_update():
     assert row["curve.step"] == [0, 5, 10]
     norm = math.sqrt(sum(p.square().sum().item() for p in start.params.values()))
     assert row["curve.weight_norm"][0] == pytest.approx(norm, rel=1e-12)
+
+
+def test_a_network_that_is_right_from_the_beginning_is_known_at_step_0():
+    run = one_run(5)
+    run = with_config(run, model={**run.config["model"], "init": "analytic", "width": 512})
+    row = row_of(run)
+    assert row["curve.val_acc"][0] > 0.95 and row["curve.ipr"][0] == pytest.approx(1, abs=1e-5)
+    assert run.run_id != one_run(5).run_id
 
 
 def test_a_run_that_starts_out_right_is_decided_at_step_0_with_its_weights_untouched():

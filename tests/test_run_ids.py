@@ -34,6 +34,7 @@ def composed(**more: Any) -> Config:
         "split_seed": None,
         "out": None,
         "reuse": [],
+        "store": {"weights": "none"},
         "sweep": sweep(),
         **more,
     }  # fmt: skip

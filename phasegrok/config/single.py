@@ -150,6 +150,11 @@ def _meant_together(config: Config, bad: set[str]) -> Iterator[str]:
 def _fit_faults(task: Mapping[str, Any], model: Mapping[str, Any]) -> Iterator[str]:
     """A network that reads pairs of symbols, and a task of real vectors, or the reverse."""
     given, read = tasks.inputs(task), models.reads(model)
+    if model.get("init") == "analytic" and task.get("operation") not in (None, "x+y"):
+        yield (
+            f"model.init = analytic: is the network of x+y modulo task.p, and task.operation is "
+            f"{task['operation']}; set model.init=null, or choose task=modular_addition"
+        )
     if given is None or read is None or given == read:
         return
     words = {"pairs": "pairs of symbols", "vectors": "real vectors", "tokens": "texts",

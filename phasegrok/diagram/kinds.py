@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from phasegrok.diagram import laws, lines, maps, sensitivity, values
+import pandas as pd
+
+from phasegrok.diagram import laws, lines, maps, neurons, sensitivity, values
 from phasegrok.diagram.asked import LADDERS
 from phasegrok.diagram.asked import Asked as Asked
 from phasegrok.diagram.asked import Other as Other
-from phasegrok.diagram.chosen import chosen_curves, chosen_cuts
+from phasegrok.diagram.chosen import chosen_curves, chosen_cuts, chosen_runs
 from phasegrok.diagram.files import data_hash
 from phasegrok.diagram.landscape import landscape_picture
 from phasegrok.diagram.layout import Picture
@@ -21,6 +23,7 @@ from phasegrok.frames.captions import rule_text, second_rule_text, steps_rule_te
 from phasegrok.frames.compare import agreement, common_axes, difference
 from phasegrok.frames.efficiency import FRACTION, data_efficiency
 from phasegrok.frames.landscape import ALPHA, SIDES, landscape
+from phasegrok.frames.neurons import neuron_table, pruning
 from phasegrok.frames.observable import number_columns, value_map
 from phasegrok.frames.places import placed
 from phasegrok.frames.power_laws import law_of, scaling_line, scaling_runs
@@ -122,6 +125,28 @@ def curves(asked: Asked) -> Picture:
     return replace(picture, runs=runs, reads=read)
 
 
+def iprs(asked: Asked) -> Picture:
+    assert asked.weights is not None
+    found = chosen_runs(asked.runs, asked.axes, asked.at)
+    runs = pd.concat([here for _, here in found])
+    weights = asked.weights(runs["run_id"].tolist())
+    picture = neurons.ipr_picture([(head, neuron_table(here, weights)) for head, here in found])
+    return replace(picture, runs=runs, reads=["ipr"])
+
+
+def prunings(asked: Asked) -> Picture:
+    assert asked.weights is not None
+    found = chosen_runs(asked.runs, asked.axes, asked.at)
+    if len(found) > 1:
+        raise InputError(
+            f"--kind pruning shows one cell, and {len(found)} are left: choose one by "
+            f"{' '.join(f'--at {axis.key}=VALUE' for axis in asked.axes.values())}"
+        )
+    ((head, runs),) = found
+    table = pruning(runs, asked.weights(runs["run_id"].tolist()))
+    return replace(neurons.pruning_picture(table, head), runs=runs, reads=["ipr"])
+
+
 def boundary(asked: Asked) -> Picture:
     full = phase_map(asked.runs, asked.axes)
     pair = (*asked.against, REST) if len(asked.against) == 1 else tuple(asked.against)
@@ -186,6 +211,9 @@ KINDS: dict[str, Kind] = {
                       landscapes),
     "cut": Kind("phase shares, and steps with bands over seeds, along one axis", cuts, ("at",)),
     "curves": Kind("training curves of all seeds of chosen cells", curves, ("at",)),
+    "ipr": Kind("how periodic the neurons of chosen cells are, from kept weights", iprs, ("at",)),
+    "pruning": Kind("accuracies of one cell as neurons are removed by their IPR", prunings,
+                    ("at",)),
     "budget": Kind("the phase map after a quarter, half and all of the budget", sensitivity.budget),
     "gap": Kind("the phase map under half, the rule's and twice the gap", sensitivity.gap,
                 ("gaps",)),

@@ -138,7 +138,10 @@ KINDS: dict[str, Kind] = {
     "quadratic_mlp": Kind(
         "mlp",
         "QuadraticMLP",
-        {"width": integer(1, default=128)},
+        {
+            "width": integer(1, default=128),
+            "init": choice("analytic", default=None),  # None: drawn from a normal distribution
+        },
         lambda values: ("left", "right", "readout"),
         lambda values, sizes: Products(values["width"] * sizes["outputs"]),
     ),

@@ -100,6 +100,22 @@ def stored(config: Mapping[str, Any], folder: Path, frame: pd.DataFrame | None =
     return folder
 
 
+def weighed(folder: Path) -> Path:
+    """The directory of a sweep with the final weights of its runs, which differ from run to run."""
+    from phasegrok.store import Store, weights
+
+    config = config_of()
+    frame = frame_of(config)
+    configs = [json.dumps(run.config) for run in cells.runs(config)]
+    frame = frame.assign(config=configs, kept_weights="all", ipr=np.linspace(0.1, 0.9, len(frame)))
+    rng, shapes = np.random.default_rng(0), {"left": (23, 9), "right": (23, 9), "readout": (9, 23)}
+    stored(config, folder, frame)
+    kept = {run_id: {name: rng.normal(size=shape) for name, shape in shapes.items()}
+            for run_id in frame["run_id"]}  # fmt: skip
+    weights.write(Store(folder), "all", kept)
+    return folder
+
+
 def _whole(row: dict[Any, Any], i: int) -> dict[str, Any]:
     """A row with all that a run's outcome has."""
     steps = [step for step in (0, 10, 50, 100, 900, 2000) if step <= row["steps"]]
