@@ -142,6 +142,40 @@ def test_retry_goes_on_with_the_rounds_and_with_no_more(undisturbed: Path, tmp_p
     assert not differences(results(undisturbed), results(out))
 
 
+# Fails while it is made, for some seeds.
+BRITTLE = """
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, symbols, outputs, **settings):
+        super().__init__()
+        self.table = nn.Parameter(torch.randn(symbols, outputs))
+        if float(self.table[0, 0]) > 0:
+            raise RuntimeError("no luck with this one")
+
+    def forward(self, pairs):
+        return self.table[pairs[:, 0]] * self.table[pairs[:, 1]]
+"""
+
+
+def test_runs_that_fail_again_and_again_are_given_up_and_others_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "brittle.py").write_text(BRITTLE)
+    out = tmp_path / "quick"
+    done = command(*REFINED, "model=own", "model.name=brittle:Net", "model.width=null",
+                   "train.compile=false", "train.steps=40", "sweep.x.num=3", "sweep.y.num=3",
+                   "seeds=6", "launch.max_attempts=2", f"out={out}", cwd=tmp_path)  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    store = Store(out)
+    rows = store.rows(["status"]).to_pylist()
+    failed = {row["run_id"] for row in rows if row["status"] == "failed"}
+    assert 0 < len(failed) < len(rows) == len(asked(out))
+    assert {store.failures(run_id) for run_id in failed} == {2}
+    assert max(asked(out).values()) >= 2  # for all cells have lost some of their first seeds
+    assert f"failed {len(failed)}" in done.stdout
+
+
 def test_a_finer_lattice_goes_on_from_the_cells_there_are(
     undisturbed: Path, tmp_path: Path
 ) -> None:
