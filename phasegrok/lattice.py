@@ -37,6 +37,12 @@ def starts(refine: Mapping[str, Any]) -> Sequence[int | None]:
     return given if isinstance(given, Sequence) else [given] * len(REFINED)
 
 
+def levels_of(sweep: Mapping[str, Any]) -> dict[str, int]:
+    """How often distances along each refined axis are halved; empty where none is refined."""
+    refined = sweep.get("refine") is not None
+    return dict(zip(REFINED, Lattice.of(sweep).levels, strict=True)) if refined else {}
+
+
 def _along(num: int, start: int | None, levels: int | None) -> tuple[int, int]:
     start = start or default_start(num)
     needed = max(math.ceil(math.log2((num - 1) / (start - 1))), 0)

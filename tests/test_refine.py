@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.refine import SHAPES, FullMap, asked, island_row, refined, row, synthetic
-from phasegrok import cells, refine
+from benchmarks.refine import (
+    SHAPES,
+    FullMap,
+    asked,
+    island_row,
+    recorded,
+    refined,
+    row,
+    synthetic,
+)
+from phasegrok import InputError, cells, refine
 from phasegrok.config import compose
 from phasegrok.config.refinement import settled
 from phasegrok.lattice import Lattice, Point, default_start
 from phasegrok.refine import Settings, Told
+from tests.diagram.cases import config_of as config_of_store
+from tests.diagram.cases import frame_of, stored
 
 LATTICE = Lattice((3, 3), (2, 2))
 PLAIN = Settings("test", seeds=(0, 1, 2), first=2, jump=10.0, probes=0.0)
@@ -131,7 +143,7 @@ def test_probes_are_a_share_of_what_is_new_and_drawn_by_sweep_and_round_alone() 
     random.seed(2)
     np.random.seed(2)
     assert refine.next_round({}, LATTICE, probing, 0) == first
-    assert len({point for point, _ in first}) == 9 + 4
+    assert len({point for point, _ in first}) == 9 + 5
     assert refine.next_round({}, LATTICE, probing, 1) != first
     assert refine.next_round({}, LATTICE, replace(probing, name="other"), 0) != first
     assert not refine.next_round(everywhere(LATTICE.points(0)), LATTICE, probing, 1)
@@ -171,6 +183,26 @@ def test_a_rebuilt_map_has_the_phase_of_every_cell_that_was_trained() -> None:
     rebuilt = refine.fine(refine.shown(known), lattice)
     assert all(rebuilt[point] == phase for point, phase in refine.shown(known).items())
     assert (rebuilt != None).all()  # noqa: E711
+
+
+def test_a_finished_full_grid_is_a_map_to_simulate_on(tmp_path: Path) -> None:
+    config = config_of_store()
+    axes = {name: {**config["sweep"][name], "num": num} for name, num in (("x", 3), ("y", 5))}
+    config["sweep"] |= axes
+    full = recorded(stored(config, tmp_path / "full"))
+    frame = frame_of(config)
+    assert full.size == (3, 5) and sorted(full.phases) == [0, 1]
+    told = [full.told((x, y), seed) for x, y in np.ndindex(3, 5) for seed in (0, 1)]
+    assert [each.phase for each in told] == frame["phase"].tolist()
+    assert [each.val_step or np.nan for each in told] == pytest.approx(
+        frame["val_step"].astype(float).tolist(), nan_ok=True
+    )
+    assert row(full)["of_full"] <= 1
+
+
+def test_a_grid_that_no_lattice_has_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"3 x 4 cells; give a full grid with 2\^k \+ 1"):
+        recorded(stored(config_of_store(), tmp_path / "full"))
 
 
 def test_a_map_of_other_sides_is_refined_too() -> None:

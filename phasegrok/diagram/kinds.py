@@ -28,6 +28,7 @@ from phasegrok.frames.observable import number_columns, value_map
 from phasegrok.frames.places import placed
 from phasegrok.frames.power_laws import law_of, scaling_line, scaling_runs
 from phasegrok.frames.probability import phase_probability
+from phasegrok.frames.rounds import round_map
 from phasegrok.frames.steps import steps_map
 
 
@@ -98,6 +99,13 @@ def _taken(runs: Any) -> str:
         f"Taken where each run stopped: {early.sum()} of {len(runs)} did before their budget, "
         f"{decided.sum()} of them decided."
     )
+
+
+def rounds(asked: Asked) -> Picture:
+    full = round_map(asked.runs, asked.axes)
+    picture = values.value_picture(full, asked.axes, "round that asked for the cell", "")
+    shows = "the round of refinement in which each cell was asked for"
+    return replace(picture, shows=shows, rule="", reads=["round"])
 
 
 def landscapes(asked: Asked) -> Picture:
@@ -207,6 +215,7 @@ KINDS: dict[str, Kind] = {
     "delay": Kind("median steps from fitting to generalising, of seeds that fitted", delay),
     "value": Kind("median of any numeric column of the results", value, ("column",)),
     "weight_norm": Kind("weight norm where each run stopped", weight_norm),
+    "rounds": Kind("of a refined map, the round in which each cell was asked for", rounds),
     "landscape": Kind("losses at each fixed weight norm: training an L, validation a U",
                       landscapes),
     "cut": Kind("phase shares, and steps with bands over seeds, along one axis", cuts, ("at",)),

@@ -10,9 +10,10 @@ import pandas as pd
 from phasegrok import cells
 from phasegrok.frames.grid import Axis, phase_counts
 from phasegrok.frames.words import label, value_text
+from phasegrok.lattice import Lattice
 from phasegrok.phases import FINAL_ACCURACY, Rule
 from phasegrok.tasks import operations
-from phasegrok.words import counted
+from phasegrok.words import counted, counted_range
 
 Config = Mapping[str, Any]
 
@@ -61,6 +62,7 @@ def caption(
         asked_text(config),
         f"Here {fixed}." if fixed else "",
         f"{budget_text}, {_runs(frame, shows.rstrip('.'))}.",
+        _refined(frame, config),
         rule,
         f"Data {data_hash}." if data_hash else "",
     ]
@@ -252,6 +254,23 @@ def _paired(sweep: Config) -> list[str]:
             ]
             sentences.append(f"Paired: {' with '.join(lists)}.")
     return sentences
+
+
+def _refined(frame: pd.DataFrame, config: Config) -> str:
+    """Of a refined map, what a full grid would have taken; "" of any other."""
+    sweep = config["sweep"]
+    if sweep.get("refine") is None:
+        return ""
+    keys = [axis["param"] for axis in cells.axes(sweep).values()]
+    grouped = frame.groupby([key for key in keys if key in frame], dropna=False)
+    each = grouped["seed"].size().to_numpy()
+    drawn, runs = len(each), counted_range(int(each.min()), int(each.max()), "run")
+    width, height = Lattice.of(sweep).size
+    every = width * height * len(cells.seeds(config))
+    return (
+        f"Refined: {drawn:,} of {width * height:,} cells ({width} × {height}) were trained, with "
+        f"{runs} each, and are drawn as large as they stand for; the full grid has {every:,} runs."
+    )
 
 
 def _runs(frame: pd.DataFrame, shows: str = "") -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from phasegrok.errors import InputError
 from phasegrok.frames.grid import Axis
-from phasegrok.frames.places import cell_numbers, located, placed, whole
+from phasegrok.frames.places import cell_numbers, located, own_cells, placed, whole
 from phasegrok.observables import OBSERVABLES
 
 # Crossings are null where a run did not cross; a median of the others would be too short.
@@ -51,7 +51,7 @@ def value_map(frame: pd.DataFrame, axes: Mapping[str, Axis], column: str) -> pd.
         full[name] = np.bincount(cell[runs], minlength=len(full))
     shown = [full[name] > 0 for name in counts]
     full["shown"] = np.select(shown, ["value", "none", "failed"], default="missing").astype(object)
-    return full
+    return own_cells(full, axes, np.logical_or.reduce(shown))
 
 
 def _refuse(frame: pd.DataFrame, column: str) -> None:

@@ -16,6 +16,7 @@ from phasegrok import cells, sizing
 from phasegrok.answers import ANSWER_COLUMNS, Asked, refuse_another_sweep, reusable
 from phasegrok.cells import Config, Run
 from phasegrok.errors import InputError
+from phasegrok.lattice import Point
 from phasegrok.plan.packs import PLACE, PackPlan, pack_key, packs_of
 from phasegrok.plan.words import describe
 from phasegrok.store import Store, kept_path, swept, weights
@@ -23,7 +24,11 @@ from phasegrok.store import Store, kept_path, swept, weights
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["PackPlan", "Plan", "describe", "pack_key", "prepare"]
+__all__ = ["PackPlan", "Plan", "Rounds", "describe", "pack_key", "prepare", "store_of"]
+
+
+# A point of the fine grid and a seed -> the round that asked for it, counted from 1.
+Rounds = Mapping[tuple[Point, int], int]
 
 
 @dataclass(frozen=True)
@@ -43,20 +48,26 @@ class Plan:
     given_up: int = 0
     # Runs that are answered but for the weights asked for; they train again.
     weightless: int = 0
+    # Of a refined sweep, the round in which each run was asked for.
+    rounds: Rounds = field(default_factory=dict)
 
 
-def prepare(config: Config, refuse: Callable[[Plan], None] = lambda planned: None) -> Plan:
+def prepare(
+    config: Config,
+    refuse: Callable[[Plan], None] = lambda planned: None,
+    rounds: Rounds | None = None,
+) -> Plan:
     """Plan a checked config; unless `dry_run`, write what a worker needs into the store.
 
     Args:
         refuse: raises if a plan cannot be carried out; asked before anything is written.
+        rounds: of a refined sweep, the runs asked for so far; None plans every run of the grid.
 
     Raises:
         InputError: the directory holds another sweep, or cannot be written.
     """
-    out = config["out"] or Path("outputs") / config["sweep"]["name"]
-    store = Store(out, own=not config["dry_run"])
-    planned = _plan(config, store)
+    store = store_of(config)
+    planned = _plan(config, store, rounds)
     if not config["dry_run"]:
         refuse(planned)
         try:
@@ -69,8 +80,14 @@ def prepare(config: Config, refuse: Callable[[Plan], None] = lambda planned: Non
     return planned
 
 
-def _plan(config: Config, store: Store) -> Plan:
-    runs = tuple(cells.runs(config))
+def store_of(config: Config) -> Store:
+    """Where a sweep's answer goes."""
+    out = config["out"] or Path("outputs") / config["sweep"]["name"]
+    return Store(out, own=not config["dry_run"])
+
+
+def _plan(config: Config, store: Store, rounds: Rounds | None) -> Plan:
+    runs = tuple(cells.runs(config, None if rounds is None else _asked(rounds)))
     if store.exists():
         refuse_another_sweep(store, config)
     asked = Asked.of(config, store)
@@ -91,7 +108,15 @@ def _plan(config: Config, store: Store) -> Plan:
     continued = sum(kept_path(store, row) is not None for row in further)
     unweighed = replace(asked, weights=None).answering(rows)["run_id"].to_pylist()
     return Plan(config, store, runs, packs, done, reused, continued, len(further) - continued,
-                hopeless, len(ids & set(unweighed)))  # fmt: skip
+                hopeless, len(ids & set(unweighed)), rounds or {})  # fmt: skip
+
+
+def _asked(rounds: Rounds) -> Callable[[Mapping[str, int], int], bool]:
+    return lambda index, seed: (_point(index), seed) in rounds
+
+
+def _point(index: Mapping[str, int]) -> Point:
+    return index["x"], index["y"]
 
 
 # ------------------------------------------------------------------------------------- writing
@@ -136,5 +161,7 @@ def _plan_rows(planned: Plan) -> list[dict[str, Any]]:
         where = {key: place.get(key) for key in PLACE}
         index = {f"index.{name}": position for name, position in run.index.items()}
         row = {"run_id": run.run_id, "seed": run.seed, **run.cell, **index, **where}
+        if planned.rounds:
+            row["round"] = planned.rounds[_point(run.index), run.seed]
         rows.append(row | {"config": text(run.config)})
     return rows

@@ -7,6 +7,7 @@ points of the next level are trained. Everything else stays as coarse as it is.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ def next_round(known: Known, lattice: Lattice, settings: Settings, number: int) 
 
     Args:
         known: all that was asked for so far, every run of it ended.
-        number: of the round, from 0; it draws the probes.
+        number: of the round, from 1; it draws the probes.
     """
     draw = streams.generator(number, f"refine/{settings.name}")
     points = {point: _Seen.of(known[point]) for point in sorted(known)}
@@ -76,7 +77,7 @@ def next_round(known: Known, lattice: Lattice, settings: Settings, number: int) 
     again = [(p, seed) for p in order for seed in _more(known[p], points[p], settings)]
     new = [point for point in lattice.points(0) if point not in known]
     new = new or _split(points, lattice, settings, draw)
-    new += _probes({*points, *new}, round(settings.probes * len(new)), lattice, draw)
+    new += _probes({*points, *new}, math.ceil(settings.probes * len(new)), lattice, draw)
     fresh = [(point, seed) for point in new for seed in settings.seeds[: settings.first]]
     if settings.max_runs is None:
         return [*again, *fresh]

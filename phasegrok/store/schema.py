@@ -122,7 +122,7 @@ def plan_schema(swept: Mapping[str, Sequence[Any]], axes: Sequence[str]) -> pa.S
     fields |= {key: column_type(values) for key, values in swept.items()}
     fields |= {f"index.{name}": _INT for name in axes}
     fields |= {"pack_id": _TEXT, "width": _INT, "compiled": _FLAG, "device": _TEXT}
-    fields |= {"lane_order": _INT}
+    fields |= {"lane_order": _INT, "round": _INT}
     return pa.schema([*fields.items(), ("config", _TEXT)])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from phasegrok import diagram
+from phasegrok import cells, diagram
 from phasegrok.__main__ import main
 from phasegrok.diagram.kinds import KINDS
+from phasegrok.store import Store
 from tests.diagram.cases import (
     LR,
     SCALES,
@@ -40,7 +42,7 @@ NEEDS = {
 PHASES_ALONE = ("phase", "probability", "entropy", "boundary", "difference")
 
 # Kinds whose numbers no rule decides.
-RULELESS = ("value", "weight_norm", "landscape")
+RULELESS = ("value", "weight_norm", "landscape", "rounds")
 
 
 @pytest.fixture(scope="module")
@@ -67,15 +69,30 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return weighed(tmp_path_factory.mktemp("plot") / "little")
 
 
+@pytest.fixture(scope="module")
+def refined(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a small sweep whose plan has rounds."""
+    config = config_of()
+    axes = {name: {**config["sweep"][name], "num": 3} for name in ("x", "y")}
+    config["sweep"] |= {**axes, "refine": {"start": [2, 2]}}
+    folder = stored(config, tmp_path_factory.mktemp("plot") / "little")
+    rows = [{"run_id": run.run_id, "seed": run.seed, "config": json.dumps(run.config),
+             "round": 1 + any(at % 2 for at in run.index.values())}
+            for run in cells.runs(config)]  # fmt: skip
+    Store(folder).write_plan(rows, config)
+    return folder
+
+
 def plot(directory: Path, *options: str) -> int:
     return main(["plot", str(directory), *options])
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_every_kind_is_drawn_from_a_directory_and_says_what_it_is(
-    name: str, sweep: Path, sphere: Path, kept: Path, tmp_path: Path
+    name: str, sweep: Path, sphere: Path, kept: Path, refined: Path, tmp_path: Path
 ) -> None:
-    sweep = {"landscape": sphere, "ipr": kept, "pruning": kept}.get(name, sweep)
+    stores = {"landscape": sphere, "ipr": kept, "pruning": kept, "rounds": refined}
+    sweep = stores.get(name, sweep)
     options = [str(sweep) if word == "DIR" else word for word in NEEDS.get(name, [])]
     assert plot(sweep, "--kind", name, *options, "--out", str(tmp_path), "--format", "png") == 0
     (path,) = tmp_path.iterdir()
