@@ -8,6 +8,8 @@ two, and comes to the same cells.
 from __future__ import annotations
 
 import math
+import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -55,6 +57,9 @@ def run(config: Config, command: Sequence[str] = ()) -> int:
             before = left
             planned, more = _next(config)
     print("\n".join(_outcome(planned)), flush=True)
+    if interrupted.is_set() and not _left(planned):
+        print(f"stopped after round {_number(planned)}; go on with:\n  {shlex.join(command)}",
+              file=sys.stderr)  # fmt: skip
     rate = f"{steps:,} run-steps in {seconds:,.0f} s, {steps / max(seconds, 1e-9):,.0f} run-steps/s"
     speed = rate if steps else ""
     return launch.last_words(planned, speed, problem, interrupted.is_set(), command)
