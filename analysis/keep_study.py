@@ -7,7 +7,7 @@ other words and the claims (claims.yaml) are for you to write. `python -m tests.
 the tables into them.
 """
 
-import re
+import json
 import shutil
 import sys
 import tempfile
@@ -19,16 +19,15 @@ import pyarrow.parquet as pq
 
 from phasegrok import InputError, Rule, cells, classify, load
 from phasegrok.answers import Asked
+from phasegrok.cells import Config
 from phasegrok.config import sweeps
 from phasegrok.diagram import data_hash, save
 from phasegrok.phases import cell_table
 from phasegrok.store import Store
 from phasegrok.store.schema import CURVES
+from phasegrok.store.tables import META, metadata
 
 SWEEPS = Path(__file__).resolve().parents[1] / "sweeps"
-
-# Where it lay on the machine that trained it, in the configuration that the rows carry.
-PLACE = re.compile(rb'"out": "[^"]*"')
 
 WORDS = """\
 # {name}
@@ -48,14 +47,14 @@ WORDS = """\
 """
 
 # Columns that name the machine that trained, or folders there.
-OF_THE_MACHINE = ("host", "reused_from")
+OF_THE_MACHINE = ("host", "reused_from", "kept_weights")
 
 
 def answers(source: Store) -> pa.Table:
     """The rows of the planned runs. InputError if one of them has no answer to what is asked."""
     config, table = source.config(), pq.read_table(source.results_file)
     planned = {run.run_id for run in cells.runs(config)}
-    told = Asked.of(config).answering(table)
+    told = Asked.of(config, source).answering(table)
     told = told.filter(pa.array([run in planned for run in told["run_id"].to_pylist()]))
     if lacking := len(planned) - len(told):
         raise InputError(
@@ -91,15 +90,31 @@ def keep(source: Store, studies: Path, curves: bool = False) -> Path:
     kept = [name for name in table.schema.names if name not in left_out]
     study = studies / source.config()["sweep"]["name"]
     study.mkdir(exist_ok=True)
-    told = {key: PLACE.sub(b'"out": null', text) for key, text in table.schema.metadata.items()}
-    table = table.select(kept).replace_schema_metadata(told)
-    pq.write_table(table, study / "results.parquet", compression="zstd")
-    asked = source.sweep_file.read_text()
-    (study / "sweep.yaml").write_text(re.sub("^out: .*$", "out: null", asked, flags=re.MULTILINE))
+    pq.write_table(placeless(table.select(kept)), study / "results.parquet", compression="zstd")
+    Store(study).write_config(nowhere(source.config()))
     draw(study)
     if not (study / "README.md").exists():
         (study / "README.md").write_text(begun(study))
     return study
+
+
+def placeless(table: pa.Table) -> pa.Table:
+    """The rows without folders of the machine, in their own configurations and in the sweep's."""
+    told = json.loads(table.schema.metadata[META])
+    about = metadata({**told, "config": nowhere(told["config"])})
+    own = [text and json.dumps(nowhere(json.loads(text)), sort_keys=True)
+           for text in table["config"].to_pylist()]  # fmt: skip
+    at = table.schema.get_field_index("config")
+    table = table.set_column(at, table.schema.field(at), pa.array(own, pa.string()))
+    return table.replace_schema_metadata(about)
+
+
+def nowhere(config: Config) -> Config:
+    """The configuration without where anything lies on the machine that trained it."""
+    unknown = {"out": None, "reuse": []}
+    known = {key: unknown.get(key, value) for key, value in config.items()}
+    task = {key: None if key == "path" else value for key, value in config["task"].items()}
+    return {**known, "task": task}
 
 
 def draw(study: Path) -> None:

@@ -131,7 +131,8 @@ def plan_step(folder: Path, options: argparse.Namespace) -> list[dict[str, Any]]
     clock = _Clock()
     config = clock("compose and check", lambda: _config(folder / "planned", options.runs, 10))
     planned = clock("plan", lambda: plan.prepare(config))
-    asked, store = Asked.of(config), Store(planned.store.path)
+    store = Store(planned.store.path)
+    asked = Asked.of(config, store)
 
     def missing(pack_id: str) -> list[str]:
         ids = [row["run_id"] for row in store.planned(pack_id)]
@@ -209,7 +210,8 @@ def _outcomes(runs: Sequence[Any]) -> Iterator[Any]:
     """Invented outcomes in three phases, with curves that no two runs share."""
     import numpy as np
 
-    from phasegrok.engine import CURVE, Outcome
+    from phasegrok.engine import Outcome
+    from phasegrok.observables import CURVE
 
     numbers = np.random.default_rng(0)
     steps = [int(step) for step in np.geomspace(1, 2000, POINTS)]

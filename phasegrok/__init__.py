@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from phasegrok.phases import Rule as Rule
     from phasegrok.phases import classify as classify
     from phasegrok.store import load as load
+    from phasegrok.store import load_weights as load_weights
     from phasegrok.tasks import operation as operation
     from phasegrok.worker import train as train
 
@@ -33,6 +34,7 @@ _HOMES = {
     "classify": "phases",
     "draw": "diagram",
     "load": "store",
+    "load_weights": "store",
     "operation": "tasks",
     "runs": "config",
     "train": "worker",

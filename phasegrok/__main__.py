@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from phasegrok import __version__, plotting
+from phasegrok.cells import Config
 from phasegrok.errors import FAILED, OK, InputError, answered
 from phasegrok.words import counted
 
@@ -151,12 +152,26 @@ def _retry(options: argparse.Namespace) -> int:
     from phasegrok.store import Store
 
     there = Store(options.directory).config() | {"out": str(options.directory), "dry_run": False}
-    planned = plan.prepare(relaunched(there, options.settings), launch.refuse)
+    changed = relaunched(there, options.settings)
+    command = ["phasegrok", "retry", str(there["out"]), *options.settings]
+    if there["sweep"].get("refine") is not None:
+        return _retry_refined(there, changed, command)
+    planned = plan.prepare(changed, launch.refuse)
     print(plan.describe(planned), flush=True)
     try:
-        return launch.run(planned, ["phasegrok", "retry", str(there["out"]), *options.settings])
+        return launch.run(planned, command)
     except InputError:
         plan.prepare(there)  # settings that were refused are not kept
+        raise
+
+
+def _retry_refined(there: Config, changed: Config, command: Sequence[str]) -> int:
+    from phasegrok.launch import rounds
+
+    try:
+        return rounds.run(changed, command)
+    except InputError:
+        rounds.restore(there)
         raise
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from phasegrok import cells, phases
 from phasegrok.cells import Config
 from phasegrok.errors import InputError
-from phasegrok.store import Store, swept
+from phasegrok.store import Store, swept, weights
 from phasegrok.store.tables import column_of
 
 if TYPE_CHECKING:
@@ -27,21 +28,25 @@ class Asked:
     rule: phases.Rule
     stops: bool
     stop_accuracy: float | None
+    # Where final weights must be, if they are asked for.
+    weights: Path | None = None
 
     @classmethod
-    def of(cls, config: Config) -> Asked:
+    def of(cls, config: Config, store: Store) -> Asked:
         train = config["train"]
         rule = phases.Rule.from_config(config["phase"])
-        stops = bool(train["stop_when_decided"])
-        return cls(train["steps"], rule, stops, train.get("stop_accuracy") if stops else None)
+        stops = bool(train["stop_when_decided"]) and rule.kind.retires
+        accuracy = train.get("stop_accuracy") if stops else None
+        kept = weights.folder(store) if weights.wanted(config) else None
+        return cls(train["steps"], rule, stops, accuracy, kept)
 
     def answered_by(self, table: pa.Table) -> np.ndarray:
         """Which rows tell all this sweep wants to know of their runs: [rows] of booleans.
 
         A run that ended by itself (decided, diverged) within the budget did not depend on it;
         otherwise the budgets must be equal. Where early stopping is off, a stopped run is no
-        answer; nor is a run that stopped before the stop accuracy asked for, or a row that cannot
-        be judged by the rule.
+        answer; nor is a run that stopped before the stop accuracy asked for, a row that cannot be
+        judged by the rule, or one without its weights where these are asked for.
         """
         column = column_of(table)
         status, steps, budget = column("status"), column("steps"), column("budget")
@@ -56,7 +61,14 @@ class Asked:
             rules.append(replace(rules[0], train_accuracy=accuracy, val_accuracy=accuracy))
         for rule in rules:
             answers &= phases.codes_of(column, rule) != phases.LABELS.index(phases.UNDECIDED)
-        return answers
+        return answers if self.weights is None else answers & self._has_weights(table)
+
+    def _has_weights(self, table: pa.Table) -> np.ndarray:
+        assert self.weights is not None
+        there = {path.stem for path in self.weights.glob("[!.]*.safetensors")}
+        has = "kept_weights" in table.column_names
+        names = table["kept_weights"].to_pylist() if has else [None] * len(table)
+        return np.array([name in there for name in names], bool)
 
     def answering(self, table: pa.Table) -> pa.Table:
         """The rows that answer."""
@@ -79,7 +91,7 @@ def _those(table: pa.Table, are: Callable[[pa.Table], np.ndarray]) -> pa.Table:
     return table.filter(are(table)) if len(table) else table
 
 
-ANSWER_COLUMNS = (*phases.CLASSIFY_COLUMNS, "run_id", "kept_state", "reused_from")
+ANSWER_COLUMNS = (*phases.CLASSIFY_COLUMNS, "run_id", "kept_state", "kept_weights", "reused_from")
 
 
 def answered_ids(store: Store, asked: Asked, of: Iterable[str] | None = None) -> set[str]:
@@ -93,7 +105,8 @@ def reusable(config: Config, store: Store, asked: Asked, wanted: set[str]) -> di
     for other in other_stores(config, store):
         if not wanted:
             break
-        found = asked.answering(other.rows(of=wanted))
+        kept = None if asked.weights is None else weights.folder(other)
+        found = replace(asked, weights=kept).answering(other.rows(of=wanted))
         if len(found):
             reused[str(other.path.resolve())] = found
             wanted = wanted - set(found["run_id"].to_pylist())

@@ -166,10 +166,13 @@ def run_config(config: Mapping[str, Any]) -> Config:
     return {name: config[name] for name in SECTIONS} | {"train": train}
 
 
-def runs(config: Mapping[str, Any]) -> list[Run]:
+def runs(
+    config: Mapping[str, Any], wanted: Callable[[Mapping[str, int], int], bool] | None = None
+) -> list[Run]:
     """All runs of a checked config: every cell with every seed, cells in grid order.
 
-    Cells with the same values share the branches these stand in, which are made once.
+    Cells with the same values share the branches these stand in, which are made once. `wanted`
+    says of a position on the axes, by name, and a seed whether to make that run.
     """
     base, sweep, split = run_config(config), config.get("sweep") or {}, config.get("split_seed")
     changing: dict[str, list[str]] = {}  # section -> the axes that change it
@@ -178,10 +181,13 @@ def runs(config: Mapping[str, Any]) -> list[Run]:
     last = [
         {"seed": seed, "split_seed": seed if split is None else split} for seed in seeds(config)
     ]
-    last_texts = [_texts(numbers) for numbers in last]
+    with_texts = [(numbers, _texts(numbers)) for numbers in last]
     made: dict[tuple[Any, ...], tuple[Config, dict[str, str]]] = {}
     base_texts, run_list = _texts(base), []
     for index, cell in cell_changes(sweep):
+        chosen = [one for one in with_texts if wanted is None or wanted(index, one[0]["seed"])]
+        if not chosen:
+            continue
         of_cell, texts = dict(base), dict(base_texts)
         for section, names in changing.items():
             at = (section, *(index[name] for name in names))
@@ -191,7 +197,7 @@ def runs(config: Mapping[str, Any]) -> list[Run]:
                 made[at] = changed, _texts(changed)
             of_cell |= made[at][0]
             texts |= made[at][1]
-        for numbers, number_texts in zip(last, last_texts, strict=True):
+        for numbers, number_texts in chosen:
             complete, run_texts = {**of_cell, **numbers}, {**texts, **number_texts}
             run_list.append(Run(_hashed(_object(run_texts)), complete, cell, index))
     return run_list
@@ -267,8 +273,10 @@ def shared_part(config: Mapping[str, Any]) -> Config:
     own_task = ("train_fraction", "label_noise", "target_seed", "error_threshold", "path")
     optim, model = config["optim"], config["model"]
     groups = optim.get("groups") or {}
+    # How much noise is a lane's own; whether there is any, and more to measure, is not.
+    noisy = {"noisy": True} if config["task"].get("label_noise") else {}
     return {
-        "task": {k: v for k, v in config["task"].items() if k not in own_task},
+        "task": {k: v for k, v in config["task"].items() if k not in own_task} | noisy,
         "model": {k: v if k != "dropout" else "some" for k, v in model.items()
                   if v is not None and k != "init_scale"},
         "optim": {

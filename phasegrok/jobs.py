@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from phasegrok import claims, work
+from phasegrok import claims, tasks, work
 from phasegrok.answers import Asked, answered_ids
 from phasegrok.cells import Config, Run
 from phasegrok.engine import Mode, Outcome, Pack, fitted
@@ -22,7 +22,7 @@ from phasegrok.errors import InputError
 from phasegrok.rows import result_row, watch
 from phasegrok.sizing import device_of, has_compiler
 from phasegrok.states import Checkpoints
-from phasegrok.store import Store
+from phasegrok.store import Store, weights
 from phasegrok.store.files import write_text
 
 log = logging.getLogger("phasegrok")
@@ -52,6 +52,8 @@ class PackJob:
     emit: Emit
     stopping: Callable[[], bool] = lambda: False
     rows: list[dict[str, Any]] = field(default_factory=list)
+    # Final weights of these rows, where they are kept.
+    weights: dict[str, Any] = field(default_factory=dict)
     news: Counter[str] = field(default_factory=Counter)
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     parts_written: int = 0
@@ -90,12 +92,14 @@ class PackJob:
         planned = self.store.planned(self.pack_id)
         self.attempt = self.claim.number
         ids = [row["run_id"] for row in planned]
-        answered = answered_ids(self.store, Asked.of(self.config), of=ids)
+        answered = answered_ids(self.store, Asked.of(self.config, self.store), of=ids)
         answered |= self.store.given_up(self.config)
         runs = [_run_of(row) for row in planned if row["run_id"] not in answered]
         self.claim.progress |= {"runs": len(ids) - len(runs), "of": len(ids), "run_steps": 0}
         if not runs:
             return True
+        # First of all: if their data are not here, that is no run's own fault.
+        tasks.table(runs[0].config["task"])
         self.mode = _mode(planned[0], self.config)
         self.work = work.of_run(runs[0].config)
         self.left = runs
@@ -210,6 +214,9 @@ class PackJob:
             row["kept_state"] = self.checkpoints.keep(
                 outcome.run.run_id, outcome.state or {}, self.attempt, self.parts_written
             )
+        if weights.wanted(self.config) and outcome.state is not None:
+            self.weights[outcome.run.run_id] = outcome.state["params"]
+            row["kept_weights"] = self._part_name()
         return row
 
     # ---------------------------------------------------------------------------------- writing
@@ -220,11 +227,16 @@ class PackJob:
             return
         self._refuse_if_lost()
         self.checkpoints.write_kept()
-        # The last word keeps two drivers at work on one store from writing over each other.
-        name = f"part-{self.pack_id}-{self.attempt:04d}-{self.parts_written:05d}-{self.token}"
-        self.store.write_part(name, self.rows, self.config)
+        if self.weights:
+            weights.write(self.store, self._part_name(), self.weights)
+        self.store.write_part(self._part_name(), self.rows, self.config)
         self.parts_written += 1
-        self.rows = []
+        self.rows, self.weights = [], {}
+
+    def _part_name(self) -> str:
+        """Of the next part; its last word keeps two drivers at work on one store from writing over
+        each other."""
+        return f"part-{self.pack_id}-{self.attempt:04d}-{self.parts_written:05d}-{self.token}"
 
     def _checkpoint(self, pack: Pack) -> None:
         """Rows first: a run is either in a part or in the checkpoint, never in neither."""

@@ -14,9 +14,10 @@ import torch
 from phasegrok.cells import Config, Run
 from phasegrok.engine import Mode, Outcome, Pack, Watch, cpu_numerics
 from phasegrok.errors import InputError
+from phasegrok.observables import OBSERVABLES
 from phasegrok.rows import result_row, watch
 from phasegrok.store import Store, write_whole
-from phasegrok.store.schema import OUTCOME, REPRESENTATION
+from phasegrok.store.schema import OUTCOME, REPRESENTATION, RULE
 
 
 @dataclass(frozen=True)
@@ -35,17 +36,18 @@ def repeat(store: Store, row: Mapping[str, Any]) -> Replay:
     machine every result comes out the same to the last bit. Writes replay/RUN_ID.parquet (the row
     with every evaluation in its curve) and replay/RUN_ID.pt (name -> tensor) into the store.
     """
-    run = Run(row["run_id"], json.loads(row["config"]), {}, {})
     config = store.config()
+    run = Run(row["run_id"], _placed(json.loads(row["config"]), config), {}, {})
     mode = Mode(row["width"], row["compiled"], row["device"])
     with cpu_numerics():
         outcome = _only_outcome(Pack([run], mode, _dense_watch(config, row)))
     if outcome.exception is not None:
         raise InputError(f"{run.run_id} cannot be trained: {outcome.exception}")
     again = result_row(outcome, config, mode)
-    results = (*OUTCOME, *(name for name in REPRESENTATION if row.get(name) is not None))
     differing = {
-        name: (row[name], again[name]) for name in results if not _same(row[name], again[name])
+        name: (row[name], again.get(name))
+        for name in _told(row)
+        if not _same(row[name], again.get(name))
     }
     folder = store.path / "replay"
     table, weights = folder / f"{run.run_id}.parquet", folder / f"{run.run_id}.pt"
@@ -55,9 +57,23 @@ def repeat(store: Store, row: Mapping[str, Any]) -> Replay:
     return Replay(again, differing, (table, weights))
 
 
+def _placed(of_run: Config, config: Config) -> Config:
+    """Its data may have moved since: they are where the sweep says that they are now."""
+    if "path" not in of_run["task"]:
+        return of_run
+    return {**of_run, "task": {**of_run["task"], "path": config["task"].get("path")}}
+
+
+def _told(row: Mapping[str, Any]) -> list[str]:
+    """The results that a row tells; others are of another network or measured only since."""
+    measured = {*OBSERVABLES, *REPRESENTATION}
+    return [name for name in (*OUTCOME, *REPRESENTATION)
+            if name not in measured or row.get(name) is not None]  # fmt: skip
+
+
 def _dense_watch(config: Config, row: Mapping[str, Any]) -> Watch:
     """Watch as the sweep did when this row was made, but keep every evaluation."""
-    phase = {key: row[f"phase.{key}"] for key in ("train_accuracy", "val_accuracy", "gap")}
+    phase = {key.removeprefix("phase."): row[key] for key in RULE}
     watched = watch({**config, "phase": phase})
     if row["status"] == "finished":
         watched = replace(watched, stop_train=None, stop_val=None)

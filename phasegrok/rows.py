@@ -12,14 +12,15 @@ from phasegrok import phases, representation
 from phasegrok.cells import Config, axes, lookup
 from phasegrok.engine import Mode, Outcome, Watch
 from phasegrok.store.provenance import versions
-from phasegrok.store.schema import HYPERPARAMETERS
+from phasegrok.store.schema import HYPERPARAMETERS, RULE
 
 
 def watch(config: Mapping[str, Any]) -> Watch:
     """What training watches for under a composed config's rule and stop settings."""
     train, phase = config["train"], config["phase"]
     stop = train.get("stop_accuracy")
-    stops = train["stop_when_decided"]
+    # By some rules no phase is known before the end, so that nothing may stop.
+    stops = train["stop_when_decided"] and phases.Rule.from_config(phase).kind.retires
     return Watch(
         train_accuracy=phase["train_accuracy"],
         val_accuracy=phase["val_accuracy"],
@@ -37,7 +38,7 @@ def result_row(outcome: Outcome, config: Mapping[str, Any], mode: Mode) -> dict[
     row["sweep"] = sweep.get("name")
     for key in (*HYPERPARAMETERS, *(axis["param"] for axis in axes(sweep).values())):
         row[key] = _value(run.config, key)
-    row |= {f"phase.{key}": phase[key] for key in ("train_accuracy", "val_accuracy", "gap")}
+    row |= {key: phase.get(key.removeprefix("phase.")) for key in RULE}
     row |= {"status": outcome.status, "stop_reason": outcome.stop_reason}
     row |= {"steps": 0, "budget": run.config["train"]["steps"], "train_step": None}
     row |= {"val_step": None, "config": json.dumps(run.config, sort_keys=True), **outcome.row}

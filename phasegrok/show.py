@@ -8,6 +8,7 @@ from typing import Any
 
 from phasegrok import cells, phases
 from phasegrok.errors import InputError
+from phasegrok.observables import OBSERVABLES
 from phasegrok.store import Store
 from phasegrok.store.schema import CURVES, OUTCOME, REPRESENTATION
 
@@ -31,7 +32,8 @@ def describe(row: Mapping[str, Any]) -> str:
     lines = [f"run {row['run_id']} of {row['sweep']}, seed {row['seed']}", "", "configuration"]
     lines += [f"  {key} = {_text(value)}" for key, value in cells.leaves(json.loads(row["config"]))]
     lines += ["", "outcome"]
-    lines += [f"  {name} = {_outcome(name, row[name])}" for name in OUTCOME if name not in _LADDERS]
+    lines += [f"  {name} = {_outcome(name, row[name])}"
+              for name in OUTCOME if name not in _LADDERS and _had(row, name)]  # fmt: skip
     lines += [f"  {name}: {_ladder(row[name])}" for name in _LADDERS]
     lines += [f"  {name} = {_text(row[name])}" for name in REPRESENTATION if _given(row, name)]
     lines += ["", "trained"]
@@ -42,6 +44,11 @@ def describe(row: Mapping[str, Any]) -> str:
 _LADDERS = ("train_steps", "val_steps")
 _TRAINED = ("pack_id", "width", "compiled", "device", "seconds", "attempt", "host", "reused_from",
             "phasegrok", "torch", "commit")  # fmt: skip
+
+
+def _had(row: Mapping[str, Any], name: str) -> bool:
+    """Not what only other runs have."""
+    return name not in OBSERVABLES or _given(row, name)
 
 
 def _given(row: Mapping[str, Any], name: str) -> bool:
@@ -67,7 +74,11 @@ def _ladder(steps: Sequence[int | None] | None) -> str:
 
 
 def _curve_lines(row: Mapping[str, Any]) -> list[str]:
-    columns = [row[name] or [] for name in CURVES]
-    header = "".join(f"{name.removeprefix('curve.'):>13}" for name in CURVES)
-    body = ["".join(f"{value:>13.6g}" for value in point) for point in zip(*columns, strict=True)]
-    return [header, *body]
+    kept = [name for name in CURVES if row.get(name)]
+    header = "".join(f"{name.removeprefix('curve.'):>15}" for name in kept)
+    points = zip(*(row[name] for name in kept), strict=True)
+    return [header, *("".join(map(_number, point)) for point in points)]
+
+
+def _number(value: float | None) -> str:
+    return f"{'-' if value is None else f'{value:.6g}':>15}"

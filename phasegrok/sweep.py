@@ -52,6 +52,11 @@ def ask(composed: Config, arguments: Sequence[str] = ()) -> int:
     """
     from phasegrok import launch, plan
 
+    command = ["python", "-m", "phasegrok.sweep", *arguments]
+    if composed["sweep"].get("refine") is not None:
+        from phasegrok.launch import rounds
+
+        return rounds.run(composed, command)
     planned = plan.prepare(composed, launch.refuse)
     print(plan.describe(planned), flush=True)
     if composed["dry_run"]:
@@ -60,7 +65,7 @@ def ask(composed: Config, arguments: Sequence[str] = ()) -> int:
 
             print(slurm.preview(planned))
         return OK
-    return launch.run(planned, ["python", "-m", "phasegrok.sweep", *arguments])
+    return launch.run(planned, command)
 
 
 def _answer(options: argparse.Namespace) -> int:

@@ -32,7 +32,7 @@ def of_run(config: Mapping[str, Any]) -> Work | None:
     of the weights and of the input), and two where the input is the data.
     """
     task = config["task"]
-    known = models.products(config["model"], tasks.dataset(task, config["seed"]).sizes)
+    known = models.products(config["model"], tasks.sizes(task, config["seed"]))
     if known is None:
         return None
     examples = tasks.train_size(task)

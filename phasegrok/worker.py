@@ -11,18 +11,30 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import logging
 import os
 import queue
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from phasegrok import phases, sizing
 from phasegrok.cells import Run
-from phasegrok.engine import Given, Mode, Pack, cpu_numerics, fitted, matmul_peak, outcomes
+from phasegrok.engine import (
+    Given,
+    Mode,
+    Outcome,
+    Pack,
+    Watch,
+    cpu_numerics,
+    fitted,
+    matmul_peak,
+    outcomes,
+)
 from phasegrok.errors import FAILED, OK, InputError
 from phasegrok.jobs import Emit, Event, PackJob, progress_event
 from phasegrok.plan import pack_key
@@ -31,6 +43,8 @@ from phasegrok.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
+
+log = logging.getLogger("phasegrok")
 
 # ------------------------------------------------------------------------- training in a process
 
@@ -50,12 +64,14 @@ def train(
 
     Args:
         runs: of `phasegrok.runs`; runs of unequal shapes train one group after another.
-        lanes: how many train side by side in one program; auto: as many as suit the device.
+        lanes: how many train side by side in one program, fewer if memory runs out; auto: as many
+            as suit the device.
         compiled: torch.compile instead of eager vmap, which costs tens of seconds for each shape;
             auto: where that pays. The lanes of a row and whether it was compiled are its columns.
         device: cpu, cuda, or auto: cuda if there is one.
         rule: thresholds, gap and phase; default Liu et al. 2022 with the gap as 0.01 of the budget.
-        stop_when_decided: stop a run once it has crossed both thresholds of the rule.
+        stop_when_decided: stop a run once it has crossed both thresholds of the rule; by a rule
+            that reads final accuracies nothing stops.
         given: explicit initial parameters, splits, labels or batches, by run_id.
         curve_points_per_decade: density of the stored curves; 0 keeps every evaluation.
 
@@ -71,8 +87,7 @@ def train(
     _refuse_other_ways(lanes, compiled, device)
     rule = rule or phases.Rule()
     config = {
-        "phase": {"train_accuracy": rule.train_accuracy, "val_accuracy": rule.val_accuracy,
-                  "gap": rule.gap},
+        "phase": rule.to_config(),
         "train": {"stop_when_decided": stop_when_decided, "lanes": lanes, "compile": compiled,
                   "curve_points_per_decade": curve_points_per_decade},
         "launch": {"device": device, "workers": 1},
@@ -92,13 +107,35 @@ def train(
             width = sizing.lanes(config, of_program, is_compiled)
             asked = Mode(min(width, max(map(len, of_program))), is_compiled, place)
             for group in of_program:
-                mode = fitted(asked, group[0])
-                pack = Pack(group, mode, watch(config), given=given)
-                for outcome in outcomes(pack):
+                for outcome, mode in _ended(group, fitted(asked, group[0]), watch(config), given):
                     if outcome.exception is not None:
                         raise outcome.exception
                     rows[outcome.run.run_id] = result_row(outcome, config, mode)
     return pd.DataFrame([rows[run.run_id] | dict(run.cell) for run in runs])
+
+
+def _ended(
+    runs: Sequence[Run], mode: Mode, watched: Watch, given: Mapping[str, Given] | None
+) -> Iterator[tuple[Outcome, Mode]]:
+    """How runs of equal shapes end; when memory runs out they go on in half the lanes."""
+    import torch
+
+    states: dict[str, Any] = {}
+    while True:
+        pack = None
+        try:
+            pack = Pack(runs, mode, watched, given=given, states=states)
+            for outcome in outcomes(pack):
+                yield outcome, mode
+            return
+        except torch.OutOfMemoryError:
+            if mode.width == 1:
+                raise
+        if pack is not None:
+            yield from ((outcome, mode) for outcome in pack.ended())
+            runs, states = pack.unfinished(), states | pack.state()
+        mode = replace(mode, width=mode.width // 2)
+        log.warning("train: out of memory; going on with %d lanes", mode.width)
 
 
 def _refuse_other_ways(lanes: Any, compiled: Any, device: Any) -> None:

@@ -18,7 +18,7 @@ from analysis.liu2022 import keyed, read_published
 from phasegrok import representation, tasks
 from phasegrok.frames import phase_map, planned_axes, scaling
 from phasegrok.phases import PHASES
-from tests import omnigrok_values
+from tests import doshi_values, omnigrok_values
 
 # pandas frames and series, of which its stubs know too little to be of use here.
 Frame = Any
@@ -266,7 +266,7 @@ def fit_ratio(folder: Path, frame: Frame) -> float:
     return float(medians[near_one] / medians[decays[0]])
 
 
-VALUES: dict[str, Callable[..., Any]] = omnigrok_values.VALUES | {
+VALUES: dict[str, Callable[..., Any]] = omnigrok_values.VALUES | doshi_values.VALUES | {
     function.__name__: function
     for function in (
         phase_agreement, step_agreement, order_along, predicted_correlation, predicted_difference,

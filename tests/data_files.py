@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from itertools import cycle, islice
 from pathlib import Path
+
+import numpy as np
+
+from phasegrok.tasks import images
 
 # The first six molecules of QM9: elements, bonds (atoms from 1, and their order), mu, alpha.
 MOLECULES = (
@@ -53,5 +58,23 @@ def write_imdb(folder: Path, count: int) -> Path:
     return path
 
 
-WRITERS = {"qm9": write_qm9, "imdb": write_imdb}
+def idx(array: np.ndarray, magic: int | None = None) -> bytes:
+    """As Yann LeCun's page has it: a magic number (2051, 2049), sizes, and bytes, big-endian."""
+    magic = {3: 2051, 1: 2049}[array.ndim] if magic is None else magic
+    return struct.pack(f">{1 + array.ndim}i", magic, *array.shape) + array.tobytes()
+
+
+def write_mnist(folder: Path, count: int) -> Path:
+    """MNIST's four files, of so many images of 4 x 3 pixels, a fifth of them to test on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(0).integers(256, size=(count, 4, 3), dtype=np.uint8)
+    labels = np.arange(count, dtype=np.uint8) % 7
+    training = count - max(count // 5, 1)
+    for pair, part in zip(images.FILES, (slice(training), slice(training, None)), strict=True):
+        for name, array in zip(pair, (pixels, labels), strict=True):
+            (folder / name).write_bytes(idx(array[part]))
+    return folder
+
+
+WRITERS = {"qm9": write_qm9, "imdb": write_imdb, "mnist": write_mnist}
 """By the name of a task that needs files: writes so many examples, and gives `task.path`."""

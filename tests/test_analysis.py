@@ -18,7 +18,7 @@ from phasegrok import cells, load
 from phasegrok.config import compose
 from phasegrok.diagram import data_hash
 from tests.claims import SWEEPS
-from tests.diagram.cases import config_of, frame_of, stored
+from tests.diagram.cases import config_of, frame_of, stored, weighed
 
 SCRIPTS = Path(__file__).parents[1] / "analysis"
 
@@ -70,6 +70,17 @@ def test_curves_are_drawn_of_a_sweep_that_has_them_and_asked_for_where_there_are
     assert "comprehension, grokking" in said(folder / "training_curves.png")["Description"]
     assert run(monkeypatch, "training_curves", SWEEPS / "lr_vs_wd", tmp_path) == 2
     assert "curve" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("script", ["neurons", "pruning"])
+def test_neurons_are_drawn_of_a_sweep_that_keeps_its_weights(
+    script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = weighed(tmp_path / "sweep")
+    assert run(monkeypatch, script, folder) == 0
+    assert "little" in said(folder / f"{script}.png")["Description"]
+    assert run(monkeypatch, script, SWEEPS / "lr_vs_wd", tmp_path) == 2
+    assert "store.weights=final" in capsys.readouterr().err
 
 
 def test_the_difference_of_two_sweeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

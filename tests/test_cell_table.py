@@ -37,6 +37,11 @@ def cells_frame() -> pd.DataFrame:
     return pd.DataFrame(lines[::-1], columns=columns)
 
 
+def _none(*phases: str) -> dict[str, list[float]]:
+    """Shares of phases that none of the runs is in."""
+    return {f"p.{phase}": [0.0, 0.0, 0.0, NAN] for phase in phases}
+
+
 def test_a_cell_has_phase_probabilities_a_majority_its_ties_and_an_entropy() -> None:
     expected = pd.DataFrame(
         {
@@ -45,9 +50,11 @@ def test_a_cell_has_phase_probabilities_a_majority_its_ties_and_an_entropy() -> 
             "seeds": [4, 2, 1, 0],
             "majority": ["comprehension", "tie", "undecided", "undecided"],
             "tied": [("comprehension",), ("memorization", "confusion"), ("inversion",), ()],
+            **_none("coexistence", "partial inversion", "full inversion"),
             "p.comprehension": [0.75, 0.0, 0.0, NAN],
             "p.grokking": [0.25, 0.0, 0.0, NAN],
             "p.memorization": [0.0, 0.5, 0.0, NAN],
+            **_none("forgetting"),
             "p.confusion": [0.0, 0.5, 0.0, NAN],
             "p.inversion": [0.0, 0.0, 1.0, NAN],
             "p.val_only": [0.0, 0.0, 0.0, NAN],
@@ -86,7 +93,7 @@ def test_all_phases_can_tie() -> None:
     (cell,) = cell_table(runs, ["x"]).to_dict("records")
     assert cell["majority"] == "tie"
     assert cell["tied"] == PHASES
-    assert cell["entropy"] == pytest.approx(math.log2(6))
+    assert cell["entropy"] == pytest.approx(math.log2(len(PHASES)))
 
 
 def test_leaders_are_those_with_the_largest_count() -> None:

@@ -14,29 +14,20 @@ SGD = {case.model: replace(case, optim="sgd", batch_size=None, group=None, warmu
        for case in CASES}  # fmt: skip
 # A network of each family in which every training example has a place of its own.
 FAMILIES = ("quadratic_mlp", "gelu slots concat", "relu onehot", "liu2022 vector", "vector_mlp",
-            "transformer power", "message_passing", "mlp batch norm",
+            "transformer power", "transformer nanda", "message_passing", "mlp batch norm",
             "vector_mlp layer norm")  # fmt: skip
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_program_is_compiled_once_for_every_training_set_size(family):
     """And trains on with it; which a second evaluation interval of every size shows."""
-    assert _graphs_of_three_sizes(family) == 2  # a step and an evaluation
-
-
-def test_one_network_needs_a_program_of_its_own_for_each_training_set_size():
-    """Something in it depends on the size still: docs/sweeps.md says so."""
-    assert _graphs_of_three_sizes("transformer nanda") == 4
-
-
-def _graphs_of_three_sizes(family: str) -> int:
     counters.clear()
     (run,) = lanes(SGD[family], 1, steps=4, eval_every=2)
     model = {**run.config["model"], **({"blocks": 1} if "blocks" in run.config["model"] else {})}
     for one in of_sizes(with_config(run, model=model), (0.3, 0.5, 0.8)):
         (outcome,) = trained([one], 2, compiled=True).values()
         assert outcome.row["steps"] == 4
-    return counters["stats"]["unique_graphs"]
+    assert counters["stats"]["unique_graphs"] == 2  # a step and an evaluation
 
 
 def test_the_programs_of_a_process_are_compiled_whatever_came_before():

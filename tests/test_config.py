@@ -12,6 +12,7 @@ from phasegrok._paths import CONF_DIR
 from phasegrok.config import check, compose, runs, sweeps
 from phasegrok.config.catalogue import GROUPS
 from phasegrok.config.schema import Composed, Here, Optim, Phase, Slurm, Train
+from phasegrok.phases import KINDS
 from phasegrok.tasks import operations
 from tests.config_cases import BASE, faults
 from tests.data_files import WRITERS
@@ -118,7 +119,6 @@ def test_the_files_of_the_other_groups_show_every_key():
     for section, schema in (
         ("optim", Optim),
         ("train", Train),
-        ("phase", Phase),
         ("launch", Here),
     ):
         for option in options(section):
@@ -126,6 +126,13 @@ def test_the_files_of_the_other_groups_show_every_key():
             expected = Slurm if option == "slurm" else schema
             assert composed[section].keys() == expected.model_fields.keys(), option
     assert BASE.keys() == Composed.model_fields.keys()
+
+
+def test_the_files_of_rules_show_every_number_that_their_rule_reads():
+    for option in options("phase"):
+        shown = yaml.safe_load((CONF_DIR / "phase" / f"{option}.yaml").read_text())
+        assert list(shown) == ["name", *KINDS[shown["name"]].numbers]
+        assert shown.keys() <= Phase.model_fields.keys()
 
 
 def test_wd_vs_frac_is_the_default_picture():
@@ -303,7 +310,7 @@ def test_a_broken_sweep_file_is_named(mine, text, fault):
     [
         (
             ["+sweep=quik"],
-            "+sweep=quik: there is no sweep quik; did you mean quick? there are init",
+            "+sweep=quik: there is no sweep quik; did you mean quick? there are doshi2023",
         ),
         (
             ["sweep=quick"],

@@ -48,6 +48,7 @@ BAD = {
     "phase__gap": [0, 1.0, 1.5, -5, True, "0.1"],
     "phase__train_accuracy": [0, 90],
     "phase__name": ["last_crossing"],
+    "phase__slack": [1, -0.1, True],
     "launch__workers": [0, True],
     "launch__threads": [0, "auto", True, 1.5],
     "launch__devices": [[], 0, "0", [0, 0], [0.5]],
@@ -109,11 +110,27 @@ def test_a_word_that_looks_like_a_number_is_shown_in_quotes():
         ({"train__stop_accuracy": 0.89}, "train.stop_accuracy = 0.89: must not be below"),
         ({"train__stop_accuracy": 0.9, "phase__val_accuracy": 0.95}, "train.stop_accuracy = 0.9: "
          "must not be below phase.train_accuracy or phase.val_accuracy, at most 0.95 here"),
+        ({"phase__gap": None}, "phase.gap is missing: it must be a whole number >= 1 (steps) or"),
+        ({"phase__slack": 0.05}, "phase.slack = 0.05: must be null, for the rule first_crossing"),
     ],
 )  # fmt: skip
 def test_one_fault_in_one_sentence(changes, fault):
     found = faults(**changes)
     assert found and found[0].startswith(fault), found
+
+
+def test_a_rule_of_final_accuracies_reads_no_gap_and_stops_no_run():
+    final = ("phase=doshi2023", "phase.val_accuracy=0.8")
+    check(compose(["+sweep=quick", *final, "phase.gap=null", "train.stop_when_decided=true"]))
+    assert composing_faults(*final, "phase.gap=0.1", "train.stop_accuracy=0.95") == [
+        "phase.gap = 0.1: must be null, for the rule final_accuracy does not read it; set "
+        "phase.gap=null",
+        "train.stop_accuracy = 0.95: must be null, for the rule final_accuracy reads the "
+        "accuracies at the end of the budget, and no run may stop before it",
+    ]
+    assert composing_faults(*final, "phase.gap=null", "phase.slack=null") == [
+        "phase.slack is missing: it must be a number from 0 to below 1"
+    ]
 
 
 def test_a_task_that_has_its_own_symbols_says_how_to_take_p_away():
@@ -128,6 +145,13 @@ def test_real_vectors_as_targets_need_mse():
     assert found == [
         "train.loss = cross_entropy: must be mse, because the targets of liu2022_addition are real "
         "vectors (or set task.targets=classes)"
+    ]
+
+
+def test_the_closed_form_network_of_addition_is_for_no_other_operation():
+    assert composing_faults("model.init=analytic", "task=modular_subtraction") == [
+        "model.init = analytic: is the network of x+y modulo task.p, and task.operation is x-y; "
+        "set model.init=null, or choose task=modular_addition"
     ]
 
 

@@ -75,6 +75,14 @@ def test_the_name_of_the_data_is_no_axis_for_their_files_would_be_the_same():
     assert fault.startswith("sweep.x.param = task.data: only names the files in task.path, which")
 
 
+def test_values_that_mean_the_same_are_no_two_cells():
+    fixed = axis("optim.fix_norm", values=[None, False, True])
+    said = "sweep.row.values: null and false mean the same for optim.fix_norm; keep one of them"
+    assert faults(sweep__row=fixed) == [said]
+    for values in ([None, True], [False, True]):
+        assert faults(sweep__row=axis("optim.fix_norm", values=values)) == []
+
+
 def test_a_range_of_whole_numbers_suits_a_key_that_takes_only_those():
     for ends in ({"low": 16, "high": 128}, {"low": 16.0, "high": 128.0}):
         assert faults(sweep__x=axis("model.width", scale="log", num=4, **ends)) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 
 from phasegrok.phases import LADDER
 from phasegrok.worker import train
-from tests.engine_cases import MAP_RULE, small_map
+from tests.engine_cases import CASES, MAP_RULE, lanes, small_map, with_config
 
 # Fewer lanes than runs: early stopping also changes which runs train side by side.
 LANES = 4
@@ -40,6 +41,20 @@ def test_early_stopping_stops_just_the_runs_that_have_crossed_both_thresholds(st
     assert stopped["steps"].tolist() == crossed.fillna(300).tolist()
     assert decided.tolist() == crossed.notna().tolist()
     assert stopped["steps"].sum() < 0.75 * whole["steps"].sum()
+
+
+def test_a_run_of_a_regression_stops_by_its_own_threshold():
+    """Three runs that differ in it alone, side by side: the strictest goes on to the end."""
+    (run,) = lanes(next(case for case in CASES if case.task == "teacher"), 1, steps=60)
+    run = with_config(run, model={**run.config["model"], "width": 30})
+    runs = [with_config(run, task={**run.config["task"], "error_threshold": threshold})
+            for threshold in (0.1, 0.01, 1e-9)]  # fmt: skip
+    stopped, whole = (train(runs, lanes=3, stop_when_decided=stops) for stops in (True, False))
+    assert whole[["train_step", "val_step"]].equals(stopped[["train_step", "val_step"]])
+    first, second, never = whole[["train_step", "val_step"]].max(axis=1, skipna=False).tolist()
+    assert first < second < 60 and math.isnan(never)
+    assert stopped["steps"].tolist() == [first, second, 60]
+    assert len(set(whole["train_loss"])) == 1
 
 
 def test_ladders_and_curves_are_the_same_up_to_the_stop(stopped, whole):

@@ -12,7 +12,7 @@ import torch
 from phasegrok.cells import Run
 from phasegrok.engine import Given, Watch, prepare
 from phasegrok.engine.record import Record, on_curve
-from tests.engine_cases import NEVER_STOP, one_run, trained
+from tests.engine_cases import NEVER_STOP, one_run, trained, with_config
 
 EVERY_EVALUATION = replace(NEVER_STOP, points_per_decade=0)
 
@@ -27,6 +27,14 @@ def test_step_0_is_evaluated_before_any_update():
     assert row["curve.step"] == [0, 5, 10]
     norm = math.sqrt(sum(p.square().sum().item() for p in start.params.values()))
     assert row["curve.weight_norm"][0] == pytest.approx(norm, rel=1e-12)
+
+
+def test_a_network_that_is_right_from_the_beginning_is_known_at_step_0():
+    run = one_run(5)
+    run = with_config(run, model={**run.config["model"], "init": "analytic", "width": 512})
+    row = row_of(run)
+    assert row["curve.val_acc"][0] > 0.95 and row["curve.ipr"][0] == pytest.approx(1, abs=1e-5)
+    assert run.run_id != one_run(5).run_id
 
 
 def test_a_run_that_starts_out_right_is_decided_at_step_0_with_its_weights_untouched():
@@ -82,16 +90,16 @@ def test_the_curve_is_even_on_the_log_of_the_step():
 
 @pytest.mark.parametrize("correct, crosses", [(8, False), (9, True), (10, True)])
 def test_nine_right_answers_of_ten_reach_an_accuracy_of_nine_tenths(correct, crosses):
-    record = Record(Watch(), train_total=10, val_total=10)
-    record.add(5, [0.1, 0.1, correct, correct, 1.0], keep=True)
+    record = Record(Watch(), {"train": 10, "val": 10})
+    record.add(5, [correct, correct, 0.1, 0.1, 1.0], keep=True)
     assert record.decided() is crosses
     assert record.outcome()["train_step"] == (5 if crosses else None)
 
 
 def test_a_crossing_is_the_first_one_though_the_run_falls_back():
-    record = Record(NEVER_STOP, train_total=10, val_total=20)
+    record = Record(NEVER_STOP, {"train": 10, "val": 20})
     for step, correct in enumerate((3, 9, 2, 10)):
-        record.add(step, [0.1, 0.1, correct, correct, 1.0], keep=True)
+        record.add(step, [correct, correct, 0.1, 0.1, 1.0], keep=True)
     row = record.outcome()
     assert row["train_step"] == 1
     assert row["train_steps"] == [1, 1, 1, 1, 3, 3, 3]

@@ -181,7 +181,7 @@ def test_an_off_ladder_stop_accuracy_survives_a_resume() -> None:
     from phasegrok.engine.record import Record, Watch
 
     watch = Watch(stop_train=0.97, stop_val=0.97)
-    state = Record(watch, 10, 10).state()
+    state = Record(watch, {"train": 10, "val": 10}).state()
     assert Record.answers(state, watch)
     assert Record.answers(state, Watch(stop_train=None, stop_val=None))
     assert not Record.answers(state, Watch(stop_train=0.96, stop_val=0.97))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import shutil
-import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -16,12 +14,10 @@ from sklearn.datasets import load_digits
 
 import phasegrok
 from phasegrok import InputError, cells, tasks
-from phasegrok.answers import refuse_another_sweep
 from phasegrok.config import compose
-from phasegrok.plan import prepare
 from phasegrok.tasks import images
-from phasegrok.worker import run_packs
 from tests.config_cases import changed, faults
+from tests.data_files import idx
 
 IMAGES = np.random.default_rng(0).integers(256, size=(25, 4, 3), dtype=np.uint8)
 LABELS = np.arange(25, dtype=np.uint8) % 7
@@ -34,14 +30,8 @@ def digits(**more: Any) -> dict[str, Any]:
 
 
 def tiny(folder: Path, **more: Any) -> dict[str, Any]:
-    task = {"name": "mnist", "path": str(folder), "data": "tiny", "examples": 25}
+    task = {"name": "mnist", "path": str(folder), "examples": 25}
     return {**task, "train_fraction": 0.5, **more}
-
-
-def idx(array: np.ndarray, magic: int | None = None) -> bytes:
-    """As Yann LeCun's page has it: a magic number (2051, 2049), sizes, and bytes, big-endian."""
-    magic = {3: 2051, 1: 2049}[array.ndim] if magic is None else magic
-    return struct.pack(f">{1 + array.ndim}i", magic, *array.shape) + array.tobytes()
 
 
 def contents() -> dict[str, bytes]:
@@ -107,7 +97,7 @@ import phasegrok.engine
 from phasegrok import tasks
 mnist = {tiny(write(tmp_path, contents()))!r}
 print(len(tasks.dataset(mnist, 0).labels))
-for task in ({digits()!r}, {{**mnist, "path": None, "data": "mnist"}}):
+for task in ({digits()!r}, {{**mnist, "path": None}}):
     try:
         tasks.dataset(task, 0)
     except phasegrok.InputError as error:
@@ -214,39 +204,6 @@ def test_a_missing_folder_is_told_with_what_it_must_hold(tmp_path: Path) -> None
     assert all(name in fault for name in NAMES)
 
 
-# ----------------------------------------------------------------------- what data have which name
-
-
-def as_mnist(folder: Path, counts: list[int]) -> dict[str, Any]:
-    """Files with MNIST's sizes, so many of each label, and holes where the pixels would be."""
-    for (of_images, of_labels), shape in zip(images.FILES, images.MNIST_SHAPES, strict=True):
-        with (folder / of_images).open("wb") as file:
-            file.write(struct.pack(">4i", 2051, *shape))
-            file.truncate(16 + shape[0] * 28 * 28)
-        labels = np.repeat(range(10), counts)[: shape[0]]
-        (folder / of_labels).write_bytes(idx(labels.astype(np.uint8)))
-    return tiny(folder, data="mnist")
-
-
-def test_files_called_mnist_have_its_sizes_and_the_labels_of_its_training_set(
-    tmp_path: Path,
-) -> None:
-    assert tasks.faults(as_mnist(tmp_path, images.MNIST_COUNTS)) == []
-    (fault,) = tasks.faults(as_mnist(tmp_path, [6000] * 10))  # Fashion-MNIST has such labels
-    assert f"{TRAIN_LABELS} has the digits 0, 1, ... [6000, 6000," in fault
-    assert fault.endswith("; other data need a name of their own, task.data=NAME")
-    (fault,) = tasks.faults(tiny(write(tmp_path, contents()), data="mnist"))
-    assert f"{TRAIN_IMAGES} has 20 x 4 x 3 bytes of images where MNIST has 60000 x 28 x 28" in fault
-
-
-def test_a_run_is_named_by_its_data_and_not_by_the_folder_where_they_lie(tmp_path: Path) -> None:
-    def id_of(**task: Any) -> str:
-        return cells.run_id({"task": tiny(tmp_path, **task), "seed": 0})
-
-    assert id_of() == id_of(path="/elsewhere") == id_of(path=None)
-    assert len({id_of(), id_of(data="mnist"), id_of(examples=24), id_of(data_seed=1)}) == 4
-
-
 def test_bad_options_are_told_together_with_other_faults(tmp_path: Path) -> None:
     model = {"name": "vector_mlp"}
     task = tiny(write(tmp_path, contents()), examples=26, data_seed=-1)
@@ -254,9 +211,11 @@ def test_bad_options_are_told_together_with_other_faults(tmp_path: Path) -> None
     assert len(found) == 3
     there = "task.examples = 26: must be at most 25, all images that there are"
     assert any(fault.endswith(there) for fault in found)
-    named = {"name": "mnist", "data": "fashion", "train_fraction": 0.5}
+    named = {"name": "mnist", "data": "0123456789abcdef", "train_fraction": 0.5}
     (fault,) = faults(changed(task=named, model=model))
-    assert "task.data = fashion: needs task.path, the folder of its files;" in fault
+    assert "task.data = 0123456789abcdef: needs task.path, the folder of its files;" in fault
+    (fault,) = faults(changed(task=tiny(tmp_path, data="fashion"), model=model))
+    assert "task.data = fashion: must be null (found by reading the files), or the 16" in fault
     (fault,) = faults(changed(task=digits(examples=1798), model=model))
     assert "task.examples = 1798: must be at most 1797" in fault
     (fault,) = faults(changed(task=tiny(tmp_path, path=3), model=model))
@@ -287,23 +246,3 @@ def test_what_was_downloaded_is_kept_as_the_four_files_and_never_half(tmp_path: 
         images.keep(tmp_path / "kept", IMAGES.astype(float), words, training=TRAINING)
     assert {file.name: file.read_bytes() for file in (tmp_path / "kept").iterdir()} == contents()
     assert [file.name for file in tmp_path.iterdir()] == ["kept"]
-
-
-def test_data_of_a_sweep_may_move_and_a_worker_that_cannot_read_them_says_so(
-    tmp_path: Path,
-) -> None:
-    folder, out = tmp_path / "data", tmp_path / "out"
-    folder.mkdir()
-    write(folder, contents())
-    asked = ["+sweep=quick", "task=mnist", f"task.path={folder}", "task.data=tiny", "task.p=null"]
-    asked += ["task.examples=25", "model=vector_mlp", "train.compile=false", "train.lanes=1"]
-    planned = prepare(compose([*asked, f"out={out}"]))
-    # Where the data lie may change, but not what they are.
-    refuse_another_sweep(planned.store, compose([*asked, "task.path=/elsewhere"]))
-    with pytest.raises(InputError, match=r"task\.data: tiny there, other asked"):
-        refuse_another_sweep(planned.store, compose([*asked, "task.data=other"]))
-    shutil.rmtree(folder)
-    images._mnist.cache_clear()  # as in a process of its own
-    packs = iter([planned.packs[0].pack_id])
-    with pytest.raises(InputError, match=f"{folder} is no folder here; it must hold "):
-        run_packs(planned.store, lambda: next(packs, None), lambda event: None, lambda: False)

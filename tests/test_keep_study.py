@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
+import yaml
 from PIL import Image
 
 from analysis import keep_study
-from phasegrok import diagram, load
+from phasegrok import cells, diagram, load
+from phasegrok.store.tables import META
 from tests.diagram.cases import config_of, frame_of, stored
 
 
@@ -73,3 +77,23 @@ def test_a_sweep_without_an_answer_to_each_planned_run_is_refused(
     said = capsys.readouterr().err
     assert "1 of 24 planned runs" in said and "python -m phasegrok.sweep" in said
     assert not (tmp_path / "little").exists()
+
+
+def test_no_folder_of_the_machine_is_kept(tmp_path: Path) -> None:
+    """Where the data lay, the sweep's own folder and those it looked in, wherever they stand."""
+    asked = config() | {"out": "/machine/out", "reuse": ["/machine/other"]}
+    asked["task"] = asked["task"] | {"path": "/machine/data"}
+    runs = {run.run_id: json.dumps(run.config) for run in cells.runs(asked)}
+    frame = frame_of(asked).assign(config=lambda table: table["run_id"].map(runs))
+    assert frame["config"].str.contains("/machine/data").all()
+    stored(asked, tmp_path / "sweep", frame.assign(torch="2.13.0", commit="abc"))
+    assert keep_study.main([str(tmp_path / "sweep")], tmp_path) == 0
+    study = tmp_path / "little"
+    kept = pq.read_table(study / "results.parquet")
+    told = json.loads(kept.schema.metadata[META])["config"]
+    assert told == yaml.safe_load((study / "sweep.yaml").read_text())
+    assert (told["out"], told["reuse"], told["task"]["path"]) == (None, [], None)
+    assert not any("/machine" in text for text in kept["config"].to_pylist())
+    assert "/machine" not in str(kept.schema.metadata)
+    own = [cells.run_id(json.loads(text)) for text in kept["config"].to_pylist()]
+    assert own == kept["run_id"].to_pylist()

@@ -25,8 +25,8 @@ PACKAGE = ROOT / "phasegrok"
 
 # Left never imports right. A new module takes its place here first.
 ORDER: list[str] = [
-    *("errors", "words", "options", "cells", "phases", "streams", "hashing", "slurm"),
-    *("tasks", "models", "losses", "optim", "observables", "representation"),
+    *("errors", "words", "options", "cells", "lattice", "phases", "streams", "hashing", "slurm"),
+    *("tasks", "models", "losses", "optim", "circuits", "observables", "representation"),
     *(
         "engine",
         "store",
@@ -56,6 +56,7 @@ DOORS = {
     "yaml": {"store", "config"},
     "submitit": {"launch"},
     "pyarrow": {"store"},
+    "safetensors": {"store"},
     "seaborn": {"diagram"},
     "matplotlib": {"diagram"},
     "scipy": {"frames"},
@@ -70,7 +71,7 @@ DOORS = {
 # Who may import it when the module itself is imported; others may do so inside a function.
 EAGER_DOORS = {
     "torch": {
-        *("hashing", "models", "losses", "optim", "observables"),
+        *("hashing", "models", "losses", "optim", "circuits"),
         *("engine", "states", "jobs", "replay"),
     },
     "pandas": {"frames", "diagram", "report"},
@@ -85,6 +86,7 @@ PUBLIC_NAMES = {
     "classify",
     "draw",
     "load",
+    "load_weights",
     "operation",
     "runs",
     "train",

@@ -6,9 +6,11 @@ vectors) and which examples each step sees; everything after that is torch's own
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ from phasegrok.engine import Given, Outcome, prepare
 from phasegrok.engine.batches import batch_positions
 from phasegrok.engine.prepare import Array, Prepared
 from phasegrok.models.layers import BatchNorm, Dropout, LayerNorm
+from phasegrok.observables import OBSERVABLES
 from phasegrok.streams import seed_for
 from tests.engine_cases import CASES, MODELS, Case, every_case, lanes, trained, with_config
 
@@ -42,6 +45,7 @@ COMPILED = (
     Case("message_passing", "graphs", "mse", "adam", 0.01),
     Case("quadratic_mlp batch norm", "x*y", "mse", "sgd", 0.1, dropout=True),
 )  # fmt: skip
+REGRESSIONS = [case for case in CASES if case.task in ("teacher", "graphs")]
 
 
 def scrambled(value: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -160,13 +164,27 @@ class Plain:
         train = self.prepared.train_indices
         val = torch.tensor([i for i in range(len(self.labels)) if i not in set(train.tolist())])
         norms = [p.norm() for p in self.network.parameters()]
-        return {
+        found = {
             "train_loss": self.loss(name, train).item(),
             "val_loss": self.loss(name, val).item(),
             "train_acc": self._accuracy(train),
             "val_acc": self._accuracy(val),
             "weight_norm": torch.stack(norms).norm().item(),
         }
+        task = self.prepared.run.config["task"]
+        if task["label_noise"]:
+            noisy = math.floor(Fraction(str(task["label_noise"])) * len(train))
+            found["corrupted_acc"] = self._accuracy(train[:noisy])
+            found["clean_acc"] = self._accuracy(train[noisy:])
+        if self.prepared.run.config["model"]["name"] == "quadratic_mlp":
+            found["ipr"] = self._ipr()
+        return found
+
+    def _ipr(self) -> float:
+        """Doshi et al. 2023: of both input rows and the output row of every neuron."""
+        left, right, readout = (self.network.get_parameter(n) for n in ("left", "right", "readout"))
+        power = torch.fft.rfft(torch.cat([left.T, right.T, readout])).abs().square()
+        return (power.square().sum(dim=1) / power.sum(dim=1).square()).mean().item()
 
     def _accuracy(self, examples: Tensor) -> float:
         outputs = self.network(self.prepared.inputs[examples])
@@ -205,7 +223,9 @@ def assert_agree(outcome: Outcome, plain: Plain, loss: str) -> None:
         assert (got - start).norm() > MOVED * start.norm(), f"{name} has hardly moved"
     for name, row in outcome.state["running"].items():
         assert _difference(row, plain.network.get_buffer(name)) < TOLERANCE, name
-    for name, value in plain.observed(loss).items():
+    observed = plain.observed(loss)
+    assert {name for name in OBSERVABLES if outcome.row.get(name) is not None} == observed.keys()
+    for name, value in observed.items():
         assert outcome.row[name] == pytest.approx(value, rel=TOLERANCE, abs=TOLERANCE), name
 
 
@@ -264,11 +284,25 @@ def test_the_lanes_of_a_case_differ_in_every_number_that_lanes_may_differ_in(cas
     numbers |= {"model.init_scale", "seed", "split_seed"}
     numbers |= {"task.label_noise"} if case.noise else set()
     numbers |= {"model.dropout"} if case.dropout else set()
+    numbers |= {"task.error_threshold"} if case in REGRESSIONS else set()
     numbers |= {"optim.warmup_steps"} if case.warmup else set()
     numbers |= {"optim.clip_norm"} if case.clip else set()
     numbers |= {f"optim.groups.{case.group}.{k}" for k in case.group_keys if case.group}
     assert equal & numbers == set()
     assert numbers <= leaves[0].keys()
+
+
+@pytest.mark.parametrize("case", REGRESSIONS, ids=lambda case: case.name)
+def test_the_threshold_of_a_lane_decides_which_of_its_answers_are_right(case):
+    """Had each lane that of the one before or behind it, accuracies would be others."""
+    plains = [Plain.trained(run) for run in lanes(case, steps=STEPS)]
+    own, thresholds = zip(*[(p.observed("mse"), p.prepared.within) for p in plains], strict=True)
+    for turned in (thresholds[1:] + thresholds[:1], thresholds[-1:] + thresholds[:-1]):
+        for plain, other in zip(plains, turned, strict=True):
+            plain.prepared = replace(plain.prepared, within=other)
+        swapped = [plain.observed("mse") for plain in plains]
+        assert [seen["val_loss"] for seen in swapped] == [seen["val_loss"] for seen in own]
+        assert swapped != list(own)
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.clip], ids=lambda case: case.name)

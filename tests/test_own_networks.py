@@ -168,7 +168,7 @@ def test_an_own_network_that_does_not_run_under_vmap_gets_one_message_and_trains
         ("Noisy", "forward draws random numbers (dropout?)"),
         ("Narrow", "forward must give [49, 7] here, gives [49]"),
         ("Broken", "its forward fails (RuntimeError: mat1 and mat2"),
-        ("Normalised", "forward changes its buffer norm.running_mean"),
+        ("Normalised", "forward changes its buffer norm.num_batches_tracked, norm.running_mean"),
         ("Averaging", "forward changes its buffer seen"),
         ("Frozen", "embedding.weight does not require a gradient"),
     ],

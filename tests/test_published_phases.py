@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from phasegrok.phases import PHASES, Rule, classify, decide
+from phasegrok.phases import KINDS, Rule, classify, decide
 from tests.liu2022_recipe import published
 
 DATA = Path(__file__).parent / "data" / "liu2022"
@@ -30,7 +30,7 @@ def published_formula(train_step: float, val_step: float) -> str:
         index = 2
     if train_step == last and val_step == last:
         index = 3
-    return PHASES[index]
+    return KINDS["first_crossing"].phases[index]
 
 
 @pytest.mark.parametrize("rule", [Rule(gap=1000), Rule(gap=0.01), Rule(gap=1000, budget=100_000)])

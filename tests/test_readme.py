@@ -158,9 +158,14 @@ def test_the_documented_columns_are_those_of_the_results() -> None:
     assert all(any(name.startswith(family) for name in columns) for family in families)
 
 
+def options_pages() -> str:
+    """The two pages that hold every option."""
+    return "".join((ROOT / "docs" / page).read_text() for page in ("task_kinds.md", "models.md"))
+
+
 def documented_options(title: str) -> dict[str, str]:
-    """Option -> default, as written in the table below a heading of docs/models.md."""
-    section = (ROOT / "docs" / "models.md").read_text().partition(f"\n### `{title}`\n")[2]
+    """Option -> default, as written in the table below a heading of these pages."""
+    section = options_pages().partition(f"\n## `{title}`\n")[2]
     table = section.partition("\n#")[0].partition("| option |")[2].partition("\n\n")[0]
     rows = (row.split("|") for row in table.splitlines()[2:])
     return {name.strip(" `"): default.strip(" `") for _, name, default, *_ in rows}
@@ -180,7 +185,7 @@ def test_every_option_of_tasks_and_models_is_documented_with_its_default(
 
 
 def test_every_operation_and_every_file_of_a_task_or_model_is_documented() -> None:
-    named = set(re.findall(r"`([^`\n]+)`", (ROOT / "docs" / "models.md").read_text()))
+    named = set(re.findall(r"`([^`\n]+)`", options_pages()))
     built_in = [name for name in operations.names() if operations.find(name).built_in]
     files = [*(ROOT / "conf" / "task").iterdir(), *(ROOT / "conf" / "model").iterdir()]
     choices = {file.stem for file in files} - {"own"}

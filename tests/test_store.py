@@ -58,7 +58,10 @@ def test_results_have_every_documented_column_in_a_fixed_order(store: Store) -> 
     store.write_part("a", [row_of(store, 0)], store.config())
     names = store.compact().column_names
     expected = ["run_id", "sweep", "seed", *HYPERPARAMETERS]
-    expected += ["phase.train_accuracy", "phase.val_accuracy", "phase.gap", "config"]
+    expected += [
+        f"phase.{key}" for key in ("name", "train_accuracy", "val_accuracy", "gap", "slack")
+    ]
+    expected += ["config"]
     assert names == [*expected, *OUTCOME, *REPRESENTATION, *CURVES, *PROVENANCE]
 
 
@@ -103,7 +106,7 @@ def test_results_say_what_they_are(store: Store) -> None:
     store.compact()
     metadata = pq.read_schema(store.results_file).metadata or {}
     about = json.loads(metadata[b"phasegrok"])
-    assert about["schema"] == 1 and about["semantics"] == 1
+    assert about["schema"] == 2 and about["semantics"] == 1
     assert about["config"]["sweep"]["name"] == "quick"
     assert about["rule"]["val_accuracy"] == 0.9
     assert {"phasegrok", "torch", "commit"} <= about.keys()

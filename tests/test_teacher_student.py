@@ -1,12 +1,14 @@
 """The teacher-student task: a fixed random function to regress on, right within an error."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import phasegrok
-from phasegrok import losses, tasks
+from phasegrok import losses, streams, tasks
 
 
 def teacher(**more):
@@ -25,16 +27,34 @@ def test_a_teacher_is_one_function_of_all_its_examples():
     assert other.codebook is not None and not np.allclose(other.codebook, data.codebook)
 
 
-def test_a_teacher_is_the_network_its_page_describes():
-    """PyTorch's default weights: those of a layer are uniform within 1 / sqrt(inputs)."""
-    data = tasks.dataset(teacher(width=2000, examples=500), 0)
-    torch.manual_seed(0)
-    layers = [nn.Linear(5, 2000), nn.Tanh(), nn.Linear(2000, 2000), nn.Tanh(), nn.Linear(2000, 5)]
-    answers = nn.Sequential(*layers)(torch.tensor(data.inputs, dtype=torch.float32))
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_targets_are_what_the_described_network_says_of_the_examples(depth):
+    """tanh after each hidden layer and none at the end, on examples that are N(0, I)."""
+    options = {"features": 4, "width": 7, "outputs": 3, "depth": depth, "data_seed": 5}
+    data = tasks.dataset(teacher(**options, examples=30), 0)
+    draw = streams.generator(5, "teacher")
+    layers = []
+    for inputs, outputs in pairwise([4] + depth * [7] + [3]):
+        layer = nn.Linear(inputs, outputs, dtype=torch.float64)
+        drawn = 2 * draw.random((inputs + 1, outputs)) - 1  # the biases behind the weights
+        layer.weight.data = torch.tensor(drawn[:-1].T / inputs**0.5)
+        layer.bias.data = torch.tensor(drawn[-1] / inputs**0.5)
+        layers += [layer, nn.Tanh()]
+    says = nn.Sequential(*layers[:-1])(torch.tensor(data.inputs)).detach().numpy()
     assert data.codebook is not None
-    # Wide networks of the same law differ little in size: mean squares within a factor of two.
-    ours, theirs = (data.codebook**2).mean(), answers.detach().square().mean().item()
-    assert 0.5 < ours / theirs < 2
+    np.testing.assert_allclose(data.codebook[data.labels], says, rtol=0, atol=1e-12)
+    normal = streams.generator(5, "inputs").standard_normal((30, 4))
+    np.testing.assert_array_equal(data.inputs, normal)
+
+
+def test_a_teachers_weights_are_within_the_bounds_of_pytorchs_default():
+    """The law above: uniform within 1 / sqrt(inputs), weights and biases."""
+    torch.manual_seed(0)
+    layer = nn.Linear(50, 2000)
+    for drawn in (layer.weight.detach(), layer.bias.detach()):
+        bound = 1 / 50**0.5
+        assert 0.99 * bound < drawn.abs().max() <= bound
+        assert drawn.std().item() == pytest.approx(bound / 3**0.5, rel=0.05)
 
 
 def test_the_error_threshold_changes_nothing_but_what_is_right():

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from phasegrok import tasks
 from phasegrok._paths import CONF_DIR
 from phasegrok.cells import AXES, Config
 from phasegrok.config.catalogue import GROUPS, checked_dir, sweeps
@@ -31,7 +32,9 @@ POWER = re.compile(
 )
 
 # The keys that hold a list, and those that hold an axis.
-LISTS = re.compile(rf"seeds|reuse|optim\.betas|sweep\.zip|sweep\.({'|'.join(AXES)})\.values")
+LISTS = re.compile(
+    rf"seeds|reuse|optim\.betas|sweep\.zip|sweep\.refine\.start|sweep\.({'|'.join(AXES)})\.values"
+)
 AXIS = re.compile(rf"sweep\.({'|'.join(AXES)})")
 
 NO_HEADER = (
@@ -79,10 +82,15 @@ def _own_hydra() -> Iterator[None]:
 
 
 def plain(node: DictConfig, overrides: Sequence[str]) -> Config:
-    """The composed node as a plain dictionary; an axis overridden in one form loses the other."""
+    """The composed node as a plain dictionary; an axis overridden in one form loses the other.
+
+    Where data lie and what they are is settled here, for whoever trains from another folder.
+    """
     from omegaconf import OmegaConf
 
     config: Any = OmegaConf.to_container(node, resolve=True)
+    if isinstance(config.get("task"), dict):
+        config["task"] = tasks.located(config["task"])
     sweep = config.get("sweep")
     for name, axis in sweep.items() if isinstance(sweep, dict) else ():
         given = {key for key in ("values", "low", "high", "num") if _sets(overrides, name, key)}
@@ -92,7 +100,9 @@ def plain(node: DictConfig, overrides: Sequence[str]) -> Config:
             _drop(axis, ("values",), overrides, name)
         if isinstance(axis, dict):
             _open_group(config, axis.get("param"))
-    return config
+    from phasegrok.config import refinement
+
+    return refinement.settled(config)
 
 
 def _open_group(config: Config, param: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from phasegrok import cells, words
 from phasegrok.cells import Config
-from phasegrok.config import counted, single
+from phasegrok.config import counted, refinement, single
 from phasegrok.config.composing import NO_HEADER
 from phasegrok.config.words import leaves, meant, shown
 
@@ -43,6 +43,7 @@ def faults(config: Config) -> list[str]:
     of_axes = _axis_faults(config, typed)
     named += itertools.chain(*of_axes.values())
     sound: dict[str, Any] = {name: axis for name, axis in typed.items() if not of_axes[name]}
+    named += refinement.faults(config)
     if len(sound) == len(axes) and "sweep.zip" not in mistyped:
         of_zip = _zip_faults(sweep)
         named += of_zip
@@ -95,7 +96,7 @@ def _param_faults(config: Config, name: str, param: str) -> list[str]:
     if param == "task.data" and "task.path" in sweepable:
         return [
             f"{what} only names the files in task.path, which are the same for all of a sweep; ask "
-            "a sweep for each, with its own task.path and task.data"
+            "a sweep for each, with its own task.path"
         ]
     if param in sweepable and param not in cells.NOT_IN_ID:
         return []
@@ -157,7 +158,12 @@ def _list_faults(where: str, axis: Mapping[str, Any], spaced: Sequence[str]) -> 
             f"{where}.values = {shown(values)}: a log axis cannot hold 0 alone; add a number > 0, "
             f"or set {where}.scale=linear"
         ]
-    return _double_faults(where, cells.axis_values(axis))
+    values = cells.axis_values(axis)
+    alike = [value for value in values if cells.unset(axis["param"], value)]
+    if len(set(alike)) > 1:
+        named = " and ".join(map(shown, alike))
+        return [f"{where}.values: {named} mean the same for {axis['param']}; keep one of them"]
+    return _double_faults(where, values)
 
 
 def _has_logarithm(value: Any) -> bool:

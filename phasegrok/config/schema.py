@@ -85,12 +85,17 @@ class Train(_Section):
 
 
 class Phase(_Section):
-    name: Literal["first_crossing"] = Field(description="first_crossing")
+    name: Literal["first_crossing", "final_accuracy"] = Field(
+        description="first_crossing or final_accuracy"
+    )
     train_accuracy: float = Field(gt=0, le=1, description="a number above 0, at most 1")
     val_accuracy: float = Field(gt=0, le=1, description="a number above 0, at most 1")
-    gap: Count | Annotated[float, Field(gt=0, lt=1)] = Field(
-        description="a whole number >= 1 (steps) or a number between 0 and 1 (share of train.steps)"
+    gap: Count | Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None,
+        description="a whole number >= 1 (steps) or a number between 0 and 1 (share of "
+        "train.steps)",
     )
+    slack: float | None = Field(None, ge=0, lt=1, description="a number from 0 to below 1")
 
 
 class Launch(_Section):
@@ -141,6 +146,14 @@ class Slurm(Launch):
     wait: bool = Field(description="true or false")
 
 
+class Storing(_Section):
+    """What is kept besides rows; it changes no run."""
+
+    weights: Literal["none", "final"] = Field(
+        default="none", description="none, or final (of every run, in weights/)"
+    )
+
+
 class Axis(_Section):
     param: str = Field(description="a dotted key of the configuration, like optim.lr")
     values: list[Scalar] | None = Field(None, description="a list of numbers or words")
@@ -149,6 +162,26 @@ class Axis(_Section):
     num: int | None = Field(None, ge=1, le=10_000, description="a whole number from 1 to 10000")
     scale: Literal["linear", "log"] = Field("linear", description="linear or log")
     zero: bool = Field(False, description="true or false")
+
+
+class Refine(_Section):
+    """Keys not given have the defaults of `phasegrok.config.refinement`."""
+
+    method: Literal["dyadic"] = Field("dyadic", description="dyadic")
+    start: int | Annotated[list[int], Field(min_length=2, max_length=2)] | None = Field(
+        None,
+        description="null (the largest of 2, 3, 5, 9, 17 up to num), one of them, or two, for x "
+        "and y",
+    )
+    levels: Annotated[int, Field(ge=0, le=12)] | None = Field(
+        None, description="null (as num needs) or how often distances are halved, from 0 to 12"
+    )
+    first_seeds: Count | None = Field(
+        None, description="null (as many as make a majority) or a whole number >= 1"
+    )
+    jump: float | None = Field(None, gt=1, description="null or a number > 1")
+    probes: float = Field(0, ge=0, le=1, description="a number from 0 to 1")
+    max_runs: Count | None = Field(None, description="null (no limit) or a whole number >= 1")
 
 
 class Sweep(_Section):
@@ -162,6 +195,9 @@ class Sweep(_Section):
     y: Axis = Field(description="an axis like {param: task.train_fraction, values: [0.3, 0.5]}")
     row: Axis | None = Field(None, description="null or an axis")
     col: Axis | None = Field(None, description="null or an axis")
+    refine: Refine | None = Field(
+        None, description="null or a mapping like {method: dyadic, max_runs: 2000}"
+    )
     zip: Annotated[list[AxisName], Field(min_length=2), AfterValidator(_different)] | None = Field(
         None, description="null or a list of two or more different axes, like [x, row]"
     )
@@ -184,6 +220,8 @@ class Composed(_Section):
         min_length=1, description="null or a folder's name (a number in quotes: out='\"7\"')"
     )
     reuse: list[str] = Field(description="a list of folders, like [outputs/a,outputs/b]")
+    # Directories planned before there was this key have none.
+    store: Storing = Field(Storing(), description="a mapping like {weights: final}")
     dry_run: bool = Field(description="true or false")
     sweep: Sweep = Field(description="a sweep; choose one with +sweep=NAME")
 

@@ -12,8 +12,9 @@ from pydantic import BaseModel, ValidationError
 
 from phasegrok import models, tasks
 from phasegrok.cells import Config, lookup
-from phasegrok.config.schema import Composed, schema_of
+from phasegrok.config.schema import Composed, Phase, schema_of
 from phasegrok.config.words import leaves, meant, shown
+from phasegrok.phases import KINDS
 from phasegrok.words import counted
 
 # What pydantic calls a key that the schema does not have.
@@ -151,6 +152,11 @@ def _meant_together(config: Config, bad: set[str]) -> Iterator[str]:
 def _fit_faults(task: Mapping[str, Any], model: Mapping[str, Any]) -> Iterator[str]:
     """A network that reads pairs of symbols, and a task of real vectors, or the reverse."""
     given, read = tasks.inputs(task), models.reads(model)
+    if model.get("init") == "analytic" and task.get("operation") not in (None, "x+y"):
+        yield (
+            f"model.init = analytic: is the network of x+y modulo task.p, and task.operation is "
+            f"{task['operation']}; set model.init=null, or choose task=modular_addition"
+        )
     if given is None or read is None or given == read:
         return
     words = {"pairs": "pairs of symbols", "vectors": "real vectors", "tokens": "texts",
@@ -248,13 +254,31 @@ def _launch_faults(launch: Mapping[str, Any]) -> Iterator[str]:
 
 def _rule_faults(train: Mapping[str, Any], phase: Mapping[str, Any]) -> Iterator[str]:
     """A rule by which no run could grok, or which its runs end too early to be judged by."""
-    gap, steps = phase["gap"], train["steps"]
-    if gap >= steps:
+    name, kind, stop = phase["name"], KINDS[phase["name"]], train["stop_accuracy"]
+    for number in ("gap", "slack"):
+        given = phase.get(number)
+        if number in kind.numbers and given is None:
+            allowed = Phase.model_fields[number].description
+            yield f"phase.{number} is missing: it must be {allowed}"
+        elif number not in kind.numbers and given is not None:
+            yield (
+                f"phase.{number} = {shown(given)}: must be null, for the rule {name} does not read "
+                f"it; set phase.{number}=null"
+            )
+    if not kind.retires:
+        if stop is not None:
+            yield (
+                f"train.stop_accuracy = {stop}: must be null, for the rule {name} reads the "
+                "accuracies at the end of the budget, and no run may stop before it"
+            )
+        return
+    gap, steps = phase.get("gap"), train["steps"]
+    if gap is not None and gap >= steps:
         yield (
             f"phase.gap = {gap}: must be below train.steps = {steps}, or no run could be called "
             "grokking (a number below 1 is a share of train.steps)"
         )
-    stop, needed = train["stop_accuracy"], max(phase["train_accuracy"], phase["val_accuracy"])
+    needed = max(phase["train_accuracy"], phase["val_accuracy"])
     if stop is not None and stop < needed:
         yield (
             f"train.stop_accuracy = {stop}: must not be below phase.train_accuracy or "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -45,6 +46,7 @@ class Asked:
     against: Sequence[str] = ()
     gaps: Sequence[int | float] = ()
     curves: Callable[[Sequence[str]], pd.DataFrame] | None = None
+    weights: Callable[[Sequence[str]], Mapping[str, Any]] | None = None
     other: Callable[[str], Other] | None = None
 
     @property

@@ -100,6 +100,40 @@ def _at(axis: Axis, one: Any) -> str:
     return facet_text(axis, axis.values.index(one))
 
 
+def chosen_runs(runs: pd.DataFrame, axes: Axes4, at: At) -> Headed:
+    """The runs of each chosen cell, those without a run left out.
+
+    Raises:
+        InputError: no cell is left.
+    """
+    found = [
+        (head + ", ".join(_at(axes[name], one) for name, one in place.items()), here)
+        for head, place in _cells(runs, axes, at)
+        if len(here := _on(runs, axes, place))
+    ]
+    if not found:
+        raise InputError("none of these cells has a run yet: choose others by --at KEY=VALUE")
+    return found
+
+
+def _cells(runs: pd.DataFrame, axes: Axes4, at: At) -> list[tuple[str, dict[str, Any]]]:
+    """Phase and place of each chosen cell; of one cell for each phase if --at leaves a choice."""
+    chosen = _chosen(axes, at)
+    full = phase_map(runs, axes)
+    for key, values in chosen.items():
+        full = full.loc[full[key].isin(values)]
+    cells = full if len(chosen) == len(axes) else example_cells(full)
+    if cells.empty:
+        raise InputError("none of these cells shows a phase: choose one by --at KEY=VALUE")
+    return [
+        (
+            f"{cell['shown']}: ",
+            {name: axis.values[cell[f"{name}.at"]] for name, axis in axes.items()},
+        )
+        for cell in cells.to_dict("records")
+    ]
+
+
 def chosen_curves(
     runs: pd.DataFrame, axes: Axes4, at: At, curves: Callable[[Sequence[str]], pd.DataFrame]
 ) -> tuple[Headed, list[str], pd.DataFrame]:
@@ -112,20 +146,7 @@ def chosen_curves(
     Raises:
         InputError: no cell is left.
     """
-    chosen = _chosen(axes, at)
-    full = phase_map(runs, axes)
-    for key, values in chosen.items():
-        full = full.loc[full[key].isin(values)]
-    cells = full if len(chosen) == len(axes) else example_cells(full)
-    if cells.empty:
-        raise InputError("none of these cells shows a phase: choose one by --at KEY=VALUE")
-    headed = [
-        (
-            f"{cell['shown']}: ",
-            {name: axis.values[cell[f"{name}.at"]] for name, axis in axes.items()},
-        )
-        for cell in cells.to_dict("records")
-    ]
+    headed = _cells(runs, axes, at)
     ids = [run_id for _, place in headed for run_id in _on(runs, axes, place)["run_id"]]
     if not ids:
         raise InputError("none of these cells has a run yet: choose others by --at KEY=VALUE")

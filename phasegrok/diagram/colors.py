@@ -1,7 +1,9 @@
 """The one table of colours. They keep the literature's meaning of each hue.
 
-The first four stay apart for all three kinds of colour blindness (smallest CIE76 distance 30
-under Machado's simulation, against 12 for those of Liu et al. 2022) and in grey.
+The four of first crossing without its side cases, and the six of final accuracies, stay apart for
+all three kinds of colour blindness (smallest CIE76 distance 30 under Machado's simulation, against
+12 for those of Liu et al. 2022) and in grey (12 or more of lightness). Coexistence, partial and
+full inversion are red, purple and green as in Doshi et al. 2023.
 """
 
 from __future__ import annotations
@@ -13,6 +15,10 @@ PHASE_COLORS = {
     "confusion": "#1E1E1E",
     "inversion": "#C44E9A",
     "val_only": "#E8A33D",
+    "coexistence": "#DD3A17",
+    "partial inversion": "#BC89EB",
+    "full inversion": "#52DB78",
+    "forgetting": "#C8F6F8",
     "undecided": "#9E9E9E",
 }
 
@@ -31,6 +37,7 @@ SHARES, VALUES = "Blues", "rocket_r"
 
 # Lines: of training and of validation data (Okabe and Ito), and of what is measured or asked.
 TRAIN, VAL = "#0072B2", "#D55E00"
+CORRUPTED = "#AA3377"  # training examples whose label was drawn anew
 THRESHOLD = "#777777"
 
 # Whether two maps agree.

@@ -80,7 +80,7 @@ def save(
     """
     axes = planned_axes(config["sweep"])
     # A run's own configuration and ladders, the bulk of a row, say nothing here.
-    told = {*_HASHED, "status", *swept(config)}
+    told = {*_HASHED, "status", "round", *swept(config)}
     runs = planned_runs(frame.loc[:, [column for column in frame if column in told]], config)
     data = data_hash(runs)
     picture = phase_picture(phase_map(runs, axes), axes, len(runs))

@@ -6,27 +6,30 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from phasegrok.diagram import laws, lines, maps, sensitivity, values
+import pandas as pd
+
+from phasegrok.diagram import laws, lines, maps, neurons, sensitivity, values
 from phasegrok.diagram.asked import LADDERS
 from phasegrok.diagram.asked import Asked as Asked
 from phasegrok.diagram.asked import Other as Other
-from phasegrok.diagram.chosen import chosen_curves, chosen_cuts
+from phasegrok.diagram.chosen import chosen_curves, chosen_cuts, chosen_runs
 from phasegrok.diagram.files import data_hash
 from phasegrok.diagram.landscape import landscape_picture
 from phasegrok.diagram.layout import Picture
 from phasegrok.errors import InputError
 from phasegrok.frames import label, phase_map
 from phasegrok.frames.boundary import ALL, REST, boundaries
-from phasegrok.frames.captions import rule_text, steps_rule_text
+from phasegrok.frames.captions import rule_text, second_rule_text, steps_rule_text
 from phasegrok.frames.compare import agreement, common_axes, difference
 from phasegrok.frames.efficiency import FRACTION, data_efficiency
 from phasegrok.frames.landscape import ALPHA, SIDES, landscape
+from phasegrok.frames.neurons import neuron_table, pruning
 from phasegrok.frames.observable import number_columns, value_map
 from phasegrok.frames.places import placed
 from phasegrok.frames.power_laws import law_of, scaling_line, scaling_runs
 from phasegrok.frames.probability import phase_probability
+from phasegrok.frames.rounds import round_map
 from phasegrok.frames.steps import steps_map
-from phasegrok.words import counted
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,13 @@ def _taken(runs: Any) -> str:
     )
 
 
+def rounds(asked: Asked) -> Picture:
+    full = round_map(asked.runs, asked.axes)
+    picture = values.value_picture(full, asked.axes, "round that asked for the cell", "")
+    shows = "the round of refinement in which each cell was asked for"
+    return replace(picture, shows=shows, rule="", reads=["round"])
+
+
 def landscapes(asked: Asked) -> Picture:
     along = next((axis for axis in asked.axes.values() if axis.key == ALPHA), None)
     if along is None:
@@ -119,7 +129,30 @@ def curves(asked: Asked) -> Picture:
     assert asked.curves is not None
     found, without, runs = chosen_curves(asked.runs, asked.axes, asked.at, asked.curves)
     picture = lines.curves_picture(found, asked.rule, without)
-    return replace(picture, runs=runs, reads=[name for name in runs if name not in asked.runs])
+    read = [name for name in runs if name not in asked.runs and runs[name].notna().to_numpy().any()]
+    return replace(picture, runs=runs, reads=read)
+
+
+def iprs(asked: Asked) -> Picture:
+    assert asked.weights is not None
+    found = chosen_runs(asked.runs, asked.axes, asked.at)
+    runs = pd.concat([here for _, here in found])
+    weights = asked.weights(runs["run_id"].tolist())
+    picture = neurons.ipr_picture([(head, neuron_table(here, weights)) for head, here in found])
+    return replace(picture, runs=runs, reads=["ipr"])
+
+
+def prunings(asked: Asked) -> Picture:
+    assert asked.weights is not None
+    found = chosen_runs(asked.runs, asked.axes, asked.at)
+    if len(found) > 1:
+        raise InputError(
+            f"--kind pruning shows one cell, and {len(found)} are left: choose one by "
+            f"{' '.join(f'--at {axis.key}=VALUE' for axis in asked.axes.values())}"
+        )
+    ((head, runs),) = found
+    table = pruning(runs, asked.weights(runs["run_id"].tolist()))
+    return replace(neurons.pruning_picture(table, head), runs=runs, reads=["ipr"])
 
 
 def boundary(asked: Asked) -> Picture:
@@ -142,8 +175,7 @@ def differences(asked: Asked) -> Picture:
     picture = maps.difference_picture(full, axes, names, found, f" and {data_hash(theirs)}")
     judged, budget = rule_text(asked.rule, asked.steps), other.rule.budget or asked.steps
     if budget != asked.steps:
-        gap, within = (counted(n, "step") for n in (other.rule.gap_steps(budget), budget))
-        judged += f" In the second: {gap} or more after fitting, within {within}."
+        judged += f" {second_rule_text(other.rule, budget)}"
     about = f"The second, {other.name}: {other.about(theirs)}"
     return replace(picture, shows=f"{picture.shows} {about}", rule=judged, runs=mine)
 
@@ -183,10 +215,14 @@ KINDS: dict[str, Kind] = {
     "delay": Kind("median steps from fitting to generalising, of seeds that fitted", delay),
     "value": Kind("median of any numeric column of the results", value, ("column",)),
     "weight_norm": Kind("weight norm where each run stopped", weight_norm),
+    "rounds": Kind("of a refined map, the round in which each cell was asked for", rounds),
     "landscape": Kind("losses at each fixed weight norm: training an L, validation a U",
                       landscapes),
     "cut": Kind("phase shares, and steps with bands over seeds, along one axis", cuts, ("at",)),
     "curves": Kind("training curves of all seeds of chosen cells", curves, ("at",)),
+    "ipr": Kind("how periodic the neurons of chosen cells are, from kept weights", iprs, ("at",)),
+    "pruning": Kind("accuracies of one cell as neurons are removed by their IPR", prunings,
+                    ("at",)),
     "budget": Kind("the phase map after a quarter, half and all of the budget", sensitivity.budget),
     "gap": Kind("the phase map under half, the rule's and twice the gap", sensitivity.gap,
                 ("gaps",)),

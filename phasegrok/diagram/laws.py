@@ -220,6 +220,9 @@ def scaling_picture(
 
 _POINTS, _CUT_OFF = "#4D4D4D", "#9A9A9A"
 
+# More points than this are pixels in PDF and SVG too, which would be slow to make and to open.
+_AS_PIXELS = 5000
+
 
 def _paint_scaling(
     room: SubFigure,
@@ -232,11 +235,13 @@ def _paint_scaling(
     panels = room.subplots(1, len(law), sharey=True, squeeze=False)[0]
     told, later = runs.loc[runs["crossed"]], runs.loc[~runs["crossed"]]
     crossed, sooner = told.loc[told["time"] > 0], told.loc[told["time"] <= 0]
+    look: Any = {"alpha": 0.5, "rasterized": len(runs) > _AS_PIXELS}
+    dots: Any = {**look, "marker": "o", "linestyle": "", "markersize": 1.8}
     for ax, (key, line) in zip(panels, law.items(), strict=True):
         ax.set(xscale="log", yscale="log", xlabel=label(key))
-        ax.plot(crossed[key], crossed["time"], "o", color=_POINTS, markersize=1.8, alpha=0.45)
-        ax.plot(sooner[key], sooner["high"], color=_POINTS, alpha=0.5, **_SOONER)
-        ax.plot(later[key], later["time"], color=_CUT_OFF, alpha=0.5, **{**_LATER, "markersize": 3})
+        ax.plot(crossed[key], crossed["time"], color=_POINTS, **dots)
+        ax.plot(sooner[key], sooner["high"], color=_POINTS, **look, **_SOONER)
+        ax.plot(later[key], later["time"], color=_CUT_OFF, **look, **{**_LATER, "markersize": 3})
         ax.fill_between(line[key], line["low"], line["high"], color=VAL, alpha=0.25, linewidth=0)
         ax.plot(line[key], line["median"], color=VAL, linewidth=1.2)
         low, high = ax.get_xlim()

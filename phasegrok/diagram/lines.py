@@ -12,7 +12,7 @@ from matplotlib.figure import SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
-from phasegrok.diagram.colors import PHASE_COLORS, THRESHOLD, TRAIN, VAL
+from phasegrok.diagram.colors import CORRUPTED, PHASE_COLORS, THRESHOLD, TRAIN, VAL
 from phasegrok.diagram.dress import dress, head_panels
 from phasegrok.diagram.layout import Picture
 from phasegrok.diagram.legend import Swatch, look_entries
@@ -28,6 +28,7 @@ from phasegrok.words import counted
 
 _STYLES: dict[str, tuple[str, Any, str]] = {"train": (TRAIN, "--", "s"), "val": (VAL, "-", "o")}
 _WORDS = {"train": "training", "val": "validation"}
+_NOISE: dict[str, Any] = {"color": CORRUPTED, "linestyle": "-.", "linewidth": 0.9}
 
 
 def cuts_picture(cuts: Sequence[tuple[str, pd.DataFrame]], along: Axis, key: str) -> Picture:
@@ -142,25 +143,27 @@ def _steps(ax: Axes, cut: pd.DataFrame, along: Axis, key: str, name: str) -> Non
 def curves_picture(
     chosen: Sequence[tuple[str, pd.DataFrame]], rule: Rule, without: Sequence[str] = ()
 ) -> Picture:
-    """Accuracy and loss of all seeds of chosen cells, a column of two panels for each cell.
+    """Accuracy, loss and weight norm of all seeds of chosen cells, a column of panels for each.
 
     Args:
         chosen: heading and rows of `phasegrok.frames.curves.curve_table` for one cell.
         without: the chosen cells that have no curves.
     """
     lines = [_line(name, _WORDS[name]) for name in _STYLES]
+    if any(table["corrupted_acc"].notna().any() for _, table in chosen):
+        lines.append(Line2D([], [], label="corrupted training labels", **_NOISE))
     threshold = Line2D([], [], color=THRESHOLD, linewidth=0.6, linestyle=":", label="threshold")
     seeds = max(len(set(table["seed"].tolist())) for _, table in chosen)
     headings = [head for head, _ in chosen]
     none = f". No curves yet: {'; '.join(without)}" if without else ""
     return Picture(
         lambda room, size: _paint_curves(room, chosen, rule, size),
-        rows=2,
+        rows=3,
         cols=len(chosen),
         headings=headings,
         entries=[*lines, threshold],
-        shows="accuracy and loss against the step, from the first stored step above 0; a line for "
-        f"each seed. A line ends where its run did{none}",
+        shows="accuracy, loss and weight norm against the step, from the first stored step above "
+        f"0; a line for each seed. A line ends where its run did{none}",
         alt=f"Training curves of {counted(len(chosen), 'cell')} with up to "
         f"{counted(seeds, 'seed')}: {'; '.join(headings)}.",
     )
@@ -169,24 +172,29 @@ def curves_picture(
 def _paint_curves(
     room: SubFigure, chosen: Sequence[tuple[str, pd.DataFrame]], rule: Rule, size: Size
 ) -> None:
-    panels = room.subplots(2, len(chosen), sharex=True, sharey="row", squeeze=False)
-    for (accuracy, loss), (_, table) in zip(panels.T, chosen, strict=True):
+    panels = room.subplots(3, len(chosen), sharex=True, sharey="row", squeeze=False)
+    for (accuracy, loss, norm), (_, table) in zip(panels.T, chosen, strict=True):
         after = table.loc[table["step"] > 0]
         for _, run in after.groupby("run_id", sort=False):
             for name, (color, style, _) in _STYLES.items():
                 look = {"color": color, "linestyle": style, "linewidth": 0.9, "alpha": 0.8}
                 accuracy.plot(run["step"], run[f"{name}_acc"], **look)
                 loss.plot(run["step"], run[f"{name}_loss"], **look)
+            norm.plot(run["step"], run["weight_norm"], color=THRESHOLD, linewidth=0.9, alpha=0.8)
+            if run["corrupted_acc"].notna().any():
+                accuracy.plot(run["step"], run["corrupted_acc"], alpha=0.8, **_NOISE)
         for threshold in {rule.train_accuracy, rule.val_accuracy}:
             accuracy.axhline(threshold, color=THRESHOLD, linewidth=0.6, linestyle=":", zorder=1)
         accuracy.set_ylim(-0.03, 1.03)
         accuracy.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
         loss.set(xscale="log", yscale="log")
+        norm.set(xscale="log", yscale="log")
     _step_ticks(panels, size)
     step_limits(panels[1])
-    panels[0, 0].set_ylabel("accuracy")
-    panels[1, 0].set_ylabel("loss")
-    for ax in panels[1]:
+    step_limits(panels[2])
+    for ax, words in zip(panels[:, 0], ("accuracy", "loss", "weight norm"), strict=True):
+        ax.set_ylabel(words)
+    for ax in panels[2]:
         ax.set_xlabel("step")
     for ax in panels.flat:
         ax.label_outer()

@@ -85,8 +85,10 @@ class Ground:
 
 def mesh(
     ax: Axes, cells: pd.DataFrame, values: pd.Series, ground: Ground, cmap: Colormap, norm: Any
-) -> QuadMesh:
+) -> QuadMesh | PolyCollection:
     """Cells in the colour of their value, as one mesh; those where it is NaN stay masked."""
+    if "level" in cells:
+        return _over_each_other(ax, cells, values, ground, cmap, norm)
     (edges_x, slot_x), (edges_y, slot_y) = mesh_edges(ground.x), mesh_edges(ground.y)
     filled = np.ma.masked_all((len(edges_y) - 1, len(edges_x) - 1))
     known = values.notna().to_numpy()
@@ -102,6 +104,32 @@ def mesh(
         edgecolors="white" if ground.lined else "face",
         linewidth=0.3 if ground.lined else 0.1,
     )
+
+
+def layers(cells: pd.DataFrame) -> list[pd.DataFrame]:
+    """Cells of a refined map by level, to be painted over each other; of another, all at once."""
+    if "level" not in cells:
+        return [cells]
+    return [layer for _, layer in cells.groupby("level", sort=True)]
+
+
+def _over_each_other(
+    ax: Axes, cells: pd.DataFrame, values: pd.Series, ground: Ground, cmap: Colormap, norm: Any
+) -> PolyCollection:
+    """Cells of different sizes, the later over the earlier, each within its own borders.
+
+    One without a value is white, so that the coarser one below it does not show.
+    """
+    painted = PolyCollection(
+        list(corners(cells)),
+        array=np.ma.masked_invalid(values.to_numpy(dtype=float)),
+        cmap=cmap.with_extremes(bad=EMPTY),
+        norm=norm,
+        edgecolors="white" if ground.lined else "face",
+        linewidths=0.3 if ground.lined else 0.1,
+    )
+    ax.add_collection(painted, autolim=False)
+    return painted
 
 
 def mesh_edges(axis: Axis) -> tuple[np.ndarray, np.ndarray]:

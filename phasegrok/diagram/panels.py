@@ -15,7 +15,7 @@ from matplotlib.figure import Figure, SubFigure
 from phasegrok.diagram.colors import PHASE_COLORS
 from phasegrok.diagram.dress import inches
 from phasegrok.diagram.legend import add_legend, phase_entries
-from phasegrok.diagram.mesh import Ground, boxes, mesh
+from phasegrok.diagram.mesh import Ground, boxes, layers, mesh
 from phasegrok.diagram.shapes import bands
 from phasegrok.diagram.style import new_figure, theme
 from phasegrok.diagram.tiles import Size, Tiles, facets, paint_tiles
@@ -125,9 +125,10 @@ def paint_cells(ax: Axes, cells: pd.DataFrame, ground: Ground) -> None:
     codes = pd.Series(range(len(PHASE_COLORS)), index=list(PHASE_COLORS))
     cmap = ListedColormap(list(PHASE_COLORS.values()))
     norm = BoundaryNorm(np.arange(len(codes) + 1) - 0.5, len(codes))
-    mesh(ax, cells, cells.loc[:, "shown"].map(codes), ground, cmap, norm)
-    _ties(ax, cells.loc[cells["shown"] == "tie"], ground)
-    boxes(ax, cells.loc[~cells["shown"].isin(list(PHASE_COLORS))], ground)
+    for layer in layers(cells):
+        mesh(ax, layer, layer.loc[:, "shown"].map(codes), ground, cmap, norm)
+        _ties(ax, layer.loc[layer["shown"] == "tie"], ground)
+        boxes(ax, layer.loc[~layer["shown"].isin(list(PHASE_COLORS))], ground)
 
 
 def _ties(ax: Axes, ties: pd.DataFrame, ground: Ground) -> None:

@@ -18,6 +18,7 @@ from phasegrok.frames.rules import (
     gap_rules,
     sensitivity,
 )
+from phasegrok.phases import FIRST_CROSSING
 
 
 def budget(asked: Asked) -> Picture:
@@ -41,4 +42,6 @@ def _picture(asked: Asked, rules: Sequence[Named], varied: str) -> Picture:
     reference = own[0] if own else rules[-1][0]
     full = sensitivity(asked.runs, asked.axes, rules)
     picture = sensitivity_picture(full, asked.axes, changes(full, reference), reference)
-    return replace(picture, rule=rule_text(asked.rule, asked.steps, varied), reads=LADDERS)
+    told = rule_text(asked.rule, asked.steps, varied)
+    reads = LADDERS if asked.rule.name == FIRST_CROSSING else asked.rule.kind.columns
+    return replace(picture, rule=told, reads=reads)

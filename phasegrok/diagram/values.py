@@ -17,7 +17,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from phasegrok.diagram.colors import SHARES, VALUES
 from phasegrok.diagram.layout import Picture
 from phasegrok.diagram.legend import look_entries
-from phasegrok.diagram.mesh import Ground, boxes, mesh
+from phasegrok.diagram.mesh import Ground, boxes, layers, mesh
 from phasegrok.diagram.ticks import bar_ticks
 from phasegrok.diagram.tiles import Size, Tiles, facets, multiples, paint_tiles
 from phasegrok.frames import Axis
@@ -194,8 +194,9 @@ def _paint(room: SubFigure, tiles: Tiles, axes: Axes4, size: Size, scale: Scale)
 
     def paint(ax: Axes, cells: pd.DataFrame) -> None:
         placed = ground.placed(cells)
-        mesh(ax, placed, scale.drawn(placed.loc[:, "value"]), ground, cmap, scale.norm)
-        boxes(ax, _without(placed), ground)
+        for layer in layers(placed):
+            mesh(ax, layer, scale.drawn(layer.loc[:, "value"]), ground, cmap, scale.norm)
+            boxes(ax, _without(layer), ground)
         ground.dress(ax, size)
 
     panels = paint_tiles(room, tiles, size, paint)

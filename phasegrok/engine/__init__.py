@@ -11,10 +11,9 @@ from phasegrok.engine.numerics import cpu_numerics
 from phasegrok.engine.pack import Outcome, Pack, outcomes
 from phasegrok.engine.peak import matmul_peak
 from phasegrok.engine.prepare import Given, Prepared, prepare
-from phasegrok.engine.record import CURVE, Watch
+from phasegrok.engine.record import Watch
 
 __all__ = [
-    "CURVE",
     "Given",
     "Mode",
     "Outcome",

@@ -216,6 +216,8 @@ def _lane_data(prepared: Prepared) -> Tensors:
         data["train_labels"] = prepared.labels[indices]
     else:  # the inputs themselves are shared by all lanes
         data["train_indices"] = indices
+    if prepared.corrupted is not None:
+        data["corrupted"] = prepared.corrupted
     if prepared.codebook is not None:
         data["codebook"] = prepared.codebook
     if prepared.within is not None:
@@ -247,11 +249,12 @@ _PROGRAMS: dict[str, _Program] = {}
 
 def _program(first: Prepared, rows: Arguments, mode: Mode) -> _Program:
     config, data = first.run.config, rows[3]
-    kind = json.dumps([shared_part(config), mode.width, mode.compiled, mode.device, sorted(data)])
+    ways = mode.width, mode.compiled, mode.device
+    kind = json.dumps([shared_part(config), *ways, sorted(data), first.observables])
     if kind not in _PROGRAMS:
         train = config["train"]
         batch_size = train.get("batch_size")
-        recipe = Recipe(train["loss"], config["optim"]["name"], batch_size)
+        recipe = Recipe(train["loss"], config["optim"]["name"], batch_size, first.observables)
         vectorise = train.get("vectorise", True)
         compiled = mode.compiled and vectorise
         module = first.module.to(mode.device)

@@ -198,13 +198,13 @@ class Pack:
             self._fail(run, error)
             return
         self._in_lane[lane] = prepared
-        totals = prepared.train_total, prepared.val_total
+        measured = prepared.totals, prepared.observables
         if state is None or not state["record"]["last"]:
-            self._records[lane] = Record(self.watch, *totals)
+            self._records[lane] = Record(self.watch, *measured)
             self._steps[lane] = -self.eval_every
             self._fresh.add(lane)
         else:
-            self._records[lane] = Record.restored(state["record"], self.watch, *totals)
+            self._records[lane] = Record.restored(state["record"], self.watch, *measured)
             self._steps[lane] = state["done"]
             self._retire_if_ended(lane)  # its end was reached, only its row was lost
 

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from phasegrok import models, optim, tasks
-from phasegrok.cells import Config, Run
+from phasegrok import models, observables, optim, tasks
+from phasegrok.cells import Config, Run, shared_part
 from phasegrok.engine.batches import MAX_EXAMPLES
 from phasegrok.errors import InputError
 from phasegrok.models import layers
@@ -51,8 +51,8 @@ class Prepared:
     """A run ready for a lane; all tensors on the CPU. Runs of one task share `inputs`.
 
     Shapes: inputs [examples, k], int64 symbols or reals of the run's dtype; labels [examples];
-    in_train [examples] bool; train_indices [n_train]; codebook [classes, outputs] or None;
-    batches [steps, batch] or None.
+    in_train [examples] bool; train_indices [n_train]; corrupted [examples] bool, or None without
+    label noise; codebook [classes, outputs] or None; batches [steps, batch] or None.
     `within` is that of the dataset. `hyper` holds the numbers that vary per lane; `batch_seed`
     seeds the minibatch stream.
     """
@@ -64,6 +64,7 @@ class Prepared:
     labels: Tensor
     in_train: Tensor
     train_indices: Tensor
+    corrupted: Tensor | None
     codebook: Tensor | None
     within: float | None
     batches: Tensor | None
@@ -71,14 +72,19 @@ class Prepared:
     batch_seed: int
     budget: int
     module: nn.Module = field(repr=False)
+    observables: tuple[str, ...]
 
     @property
     def train_total(self) -> int:
         return len(self.train_indices)
 
     @property
-    def val_total(self) -> int:
-        return len(self.labels) - len(self.train_indices)
+    def totals(self) -> dict[str, int]:
+        """How many examples there are of each sort whose right answers are counted."""
+        train = self.train_total
+        noisy = 0 if self.corrupted is None else int(self.corrupted.sum())
+        return {"train": train, "val": len(self.labels) - train,
+                "corrupted": noisy, "clean": train - noisy}  # fmt: skip
 
     @property
     def batch(self) -> int | None:
@@ -118,8 +124,9 @@ def prepare(run: Run, given: Given | None = None) -> Prepared:
     params = initial_params(module, config)
     if given.params is not None:
         params = _as_in(params, given.params)
-    in_train = torch.zeros(len(dataset.labels), dtype=torch.bool)
-    in_train[train_indices] = True
+    corrupted = None
+    if config["task"].get("label_noise"):
+        corrupted = _mask(tasks.corrupted(config["task"], train_indices), dataset)
     params = {k: torch.as_tensor(v).to(dtype, copy=True) for k, v in params.items()}
     return Prepared(
         run=run,
@@ -127,8 +134,9 @@ def prepare(run: Run, given: Given | None = None) -> Prepared:
         buffers=initial_buffers(module, seed, dtype),
         inputs=_inputs(tasks.table(config["task"]), dtype),
         labels=torch.tensor(np.asarray(labels), dtype=torch.int64),
-        in_train=in_train,
+        in_train=_mask(train_indices, dataset),
         train_indices=train_indices,
+        corrupted=corrupted,
         codebook=None if codebook is None else torch.tensor(np.asarray(codebook), dtype=dtype),
         within=dataset.within,
         batches=None if given.batches is None else torch.tensor(np.asarray(given.batches)),
@@ -136,7 +144,15 @@ def prepare(run: Run, given: Given | None = None) -> Prepared:
         batch_seed=seed_for(seed, "batches"),
         budget=config["train"]["steps"],
         module=module,
+        observables=observables.of(shared_part(config)),
     )
+
+
+def _mask(indices: Tensor, dataset: tasks.Dataset) -> Tensor:
+    """Which of all examples these are, bool [examples]."""
+    mask = torch.zeros(len(dataset.labels), dtype=torch.bool)
+    mask[indices] = True
+    return mask
 
 
 @lru_cache(maxsize=1)

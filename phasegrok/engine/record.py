@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from phasegrok.observables import OBSERVABLES
+from phasegrok.observables import BEST, FIRST, OBSERVABLES
 from phasegrok.phases import LADDER, needed
 
-CURVE = ("step", "train_acc", "val_acc", "train_loss", "val_loss", "weight_norm")
-_COLUMN = {name: position for position, name in enumerate(OBSERVABLES)}
+# What an evaluation says of a run: the step, then observables; null: it has none of what is counted
+Point = list[float | None]
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,20 @@ def on_curve(step: int, eval_every: int, points_per_decade: int) -> bool:
 
 @dataclass
 class Record:
-    """The memory of one run: totals are fixed, the rest grows with every evaluation."""
+    """The memory of one run: totals and names are fixed, the rest grows with every evaluation.
+
+    Attributes:
+        totals: how many examples there are of each sort that observables count.
+        names: the run's observables, in the order of `add` and of a point after its step.
+    """
 
     watch: Watch
-    train_total: int
-    val_total: int
+    totals: Mapping[str, int]
+    names: Sequence[str] = FIRST
     crossings: dict[str, dict[float, int]] = field(default_factory=lambda: {"train": {}, "val": {}})
-    max_val_acc: float = 0.0
-    curve: list[list[float]] = field(default_factory=list)
-    last: list[float] = field(default_factory=list)
+    best: dict[str, float] = field(default_factory=dict)
+    curve: list[Point] = field(default_factory=list)
+    last: Point = field(default_factory=list)
     diverged: bool = False
 
     def __post_init__(self) -> None:
@@ -65,33 +71,30 @@ class Record:
 
     def _thresholds(self, side: str, *extra: float | None) -> list[tuple[int, float]]:
         """Thresholds not crossed yet as (correct answers needed, accuracy), easiest first."""
-        total = self.train_total if side == "train" else self.val_total
         wanted = {*LADDER, *(e for e in extra if e is not None)} - self.crossings[side].keys()
-        return sorted((needed(accuracy, total), accuracy) for accuracy in wanted)
+        return sorted((needed(accuracy, self.totals[side]), accuracy) for accuracy in wanted)
 
-    def add(self, step: int, values: list[float], keep: bool) -> None:
-        """Take in one evaluation: `values` in the order of OBSERVABLES."""
-        if not (math.isfinite(values[_COLUMN["train_loss"]])
-                and math.isfinite(values[_COLUMN["weight_norm"]])):  # fmt: skip
+    def add(self, step: int, values: Sequence[float], keep: bool) -> None:
+        """Take in one evaluation: `values` as measured, of each of `names`."""
+        measured = dict(zip(self.names, values, strict=True))
+        if not (math.isfinite(measured["train_loss"]) and math.isfinite(measured["weight_norm"])):
             self.diverged = True
-        train_correct, val_correct = (
-            values[_COLUMN["train_correct"]],
-            values[_COLUMN["val_correct"]],
-        )
+        stored = {name: self._stored(name, value) for name, value in measured.items()}
         if not self.diverged:
-            self._cross("train", step, train_correct)
-            self._cross("val", step, val_correct)
-            self.max_val_acc = max(self.max_val_acc, val_correct / self.val_total)
-        self.last = [
-            float(step),
-            train_correct / self.train_total,
-            val_correct / self.val_total,
-            values[_COLUMN["train_loss"]],
-            values[_COLUMN["val_loss"]],
-            values[_COLUMN["weight_norm"]],
-        ]
+            self._cross("train", step, measured["train_acc"])
+            self._cross("val", step, measured["val_acc"])
+            for name in BEST.values():
+                self.best[name] = max(self.best.get(name, 0.0), stored.get(name) or 0.0)
+        self.last = [float(step), *stored.values()]
         if keep:
             self.curve.append(self.last)
+
+    def _stored(self, name: str, value: float) -> float | None:
+        """A count as its share of what is counted; None where there is nothing to count."""
+        counted = OBSERVABLES[name].of
+        if counted is None:
+            return value
+        return value / self.totals[counted] if self.totals[counted] else None
 
     def _cross(self, side: str, step: int, correct: float) -> None:
         pending = self._pending[side]
@@ -107,18 +110,25 @@ class Record:
 
     def outcome(self) -> dict[str, Any]:
         """The columns of a result row that come from training (curves end with the stop)."""
-        curve = self.curve if self.curve[-1:] == [self.last] else [*self.curve, self.last]
+        ends_there = self.curve and self.curve[-1][0] == self.last[0]
+        curve = self.curve if ends_there else [*self.curve, self.last]
+        columns = dict(zip(("step", *self.names), zip(*curve, strict=True), strict=True))
         train, val = self.crossings["train"], self.crossings["val"]
         return {
-            "steps": int(self.last[0]),
+            "steps": int(self.last[0] or 0),
             "train_step": train.get(self.watch.train_accuracy),
             "val_step": val.get(self.watch.val_accuracy),
             "train_steps": [train.get(accuracy) for accuracy in LADDER],
             "val_steps": [val.get(accuracy) for accuracy in LADDER],
-            **dict(zip(CURVE[1:], self.last[1:], strict=True)),
-            "max_val_acc": self.max_val_acc,
-            **{f"curve.{name}": [point[i] for point in curve] for i, name in enumerate(CURVE)},
-        }
+            **dict(zip(self.names, self.last[1:], strict=True)),
+            **{column: self.best.get(name, 0.0) for column, name in BEST.items()},
+            **{f"curve.{name}": list(values) for name, values in columns.items()
+               if self._on_curve(name, values)},
+        }  # fmt: skip
+
+    def _on_curve(self, name: str, values: Sequence[float | None]) -> bool:
+        kept = name == "step" or OBSERVABLES[name].curve
+        return kept and any(value is not None for value in values)
 
     def state(self) -> dict[str, Any]:
         """Plain numbers and lists, from which `restored` goes on."""
@@ -126,7 +136,8 @@ class Record:
         return {
             "thresholds": [[w.train_accuracy, w.stop_train], [w.val_accuracy, w.stop_val]],
             "crossings": {side: dict(steps) for side, steps in self.crossings.items()},
-            "max_val_acc": self.max_val_acc,
+            "names": list(self.names),
+            "best": dict(self.best),
             "curve": [list(point) for point in self.curve],
             "last": list(self.last),
         }
@@ -141,13 +152,22 @@ class Record:
         } <= val
 
     @classmethod
-    def restored(cls, state: dict[str, Any], watch: Watch, train: int, val: int) -> Record:
+    def restored(
+        cls, state: dict[str, Any], watch: Watch, totals: Mapping[str, int], names: Sequence[str]
+    ) -> Record:
+        """The memory that `state` gave; what a former version did not measure is null in it."""
+        before = ("step", *state.get("names", FIRST))
+
+        def point(values: Point) -> Point:
+            known = dict(zip(before, values, strict=True))
+            return [known.get(name) for name in ("step", *names)]
+
         return cls(
             watch,
-            train,
-            val,
+            totals,
+            names,
             crossings={side: dict(steps) for side, steps in state["crossings"].items()},
-            max_val_acc=state["max_val_acc"],
-            curve=[list(point) for point in state["curve"]],
-            last=list(state["last"]),
+            best=state["best"] if "best" in state else {"val_acc": state["max_val_acc"]},
+            curve=[point(values) for values in state["curve"]],
+            last=point(state["last"]),
         )

@@ -36,7 +36,7 @@ Arguments = tuple[Tensors, Slots, Tensor, Tensors, Tensors]
 Step = Callable[[Tensors, Slots, Tensor, Tensors, Tensors], tuple[Tensors, Slots, Tensor, Tensors]]
 # Arguments, of which params, slots, step and running become what they are one update later
 Update = Callable[[Tensors, Slots, Tensor, Tensors, Tensors], None]
-# (params, data) -> observables [len(OBSERVABLES)] in float64
+# (params, data) -> observables of the recipe, in its order, float64
 Evaluate = Callable[[Tensors, Tensors], Tensor]
 
 
@@ -47,6 +47,7 @@ class Recipe:
     loss: str
     optim: str
     batch_size: int | None
+    observables: tuple[str, ...]
 
 
 def one_run(module: nn.Module, recipe: Recipe) -> tuple[Step, Evaluate]:
@@ -85,8 +86,10 @@ def one_run(module: nn.Module, recipe: Recipe) -> tuple[Step, Evaluate]:
             losses=losses.per_example(recipe.loss, predicted, data["labels"], codebook),
             correct=losses.correct(predicted, data["labels"], codebook, data.get("within")),
             in_train=data["in_train"],
+            corrupted=data.get("corrupted"),
         )
-        return torch.stack([observe(measured).double() for observe in OBSERVABLES.values()])
+        values = [OBSERVABLES[name].measure(measured) for name in recipe.observables]
+        return torch.stack([value.double() for value in values])
 
     return step, evaluate
 

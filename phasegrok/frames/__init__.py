@@ -17,6 +17,7 @@ from phasegrok.frames.grid import (
     refuse_mixed,
 )
 from phasegrok.frames.landscape import landscape
+from phasegrok.frames.neurons import ipr_histogram, neuron_table, pruning
 from phasegrok.frames.observable import value_map
 from phasegrok.frames.power_laws import scaling, scaling_line, scaling_runs
 from phasegrok.frames.probability import phase_probability
@@ -46,13 +47,16 @@ __all__ = [
     "data_efficiency",
     "difference",
     "gap_rules",
+    "ipr_histogram",
     "label",
     "landscape",
+    "neuron_table",
     "phase_counts",
     "phase_map",
     "phase_probability",
     "planned_axes",
     "planned_runs",
+    "pruning",
     "refuse_mixed",
     "scaling",
     "scaling_line",

@@ -10,9 +10,10 @@ import pandas as pd
 from phasegrok import cells
 from phasegrok.frames.grid import Axis, phase_counts
 from phasegrok.frames.words import label, value_text
-from phasegrok.phases import Rule
+from phasegrok.lattice import Lattice
+from phasegrok.phases import FINAL_ACCURACY, Rule
 from phasegrok.tasks import operations
-from phasegrok.words import counted
+from phasegrok.words import counted, counted_range
 
 Config = Mapping[str, Any]
 
@@ -61,6 +62,7 @@ def caption(
         asked_text(config),
         f"Here {fixed}." if fixed else "",
         f"{budget_text}, {_runs(frame, shows.rstrip('.'))}.",
+        _refined(frame, config),
         rule,
         f"Data {data_hash}." if data_hash else "",
     ]
@@ -102,7 +104,10 @@ def _settings(config: Config) -> dict[str, Any]:
 
 
 def rule_text(rule: Rule, budget: int, varied: str = "") -> str:
-    """The phase rule in words; says that it is first crossing and that memorization is censored.
+    """The phase rule in words: of what it reads, and what makes each phase.
+
+    First crossing says that memorization is censored, final accuracies which table row is asked
+    first.
 
     Args:
         varied: what differs from map to map and stands above each: "budget", "gap", "accuracy".
@@ -110,6 +115,8 @@ def rule_text(rule: Rule, budget: int, varied: str = "") -> str:
     above = f"the {varied} above each map"
     train, val = _crossed("train", rule), _crossed("val", rule)
     crossed = f"fitted and generalised at {above}" if varied == "accuracy" else f"{train}, {val}"
+    if rule.name == FINAL_ACCURACY:
+        return _final_text(rule, crossed, budget)
     gap = above if varied == "gap" else counted(rule.gap_steps(budget), "step")
     within = above if varied == "budget" else counted(budget, "step")
     return (
@@ -117,6 +124,24 @@ def rule_text(rule: Rule, budget: int, varied: str = "") -> str:
         f"Memorization: fitted, even if it collapsed later, and not generalised within {within} "
         "(censored)."
     )
+
+
+def _final_text(rule: Rule, crossed: str, budget: int) -> str:
+    return (
+        f"Final accuracies, at step {budget}: {crossed}. Coexistence: fitted and generalised. "
+        "Inversion: generalised, not fitted; full at a training accuracy below "
+        f"{1 + rule.slack:g} − label noise, else partial. Memorization: fitted, not generalised. "
+        "Forgetting: neither, but had generalised before. Confusion: neither, and never had "
+        "generalised. A diverged run has neither."
+    )
+
+
+def second_rule_text(rule: Rule, budget: int) -> str:
+    """What the same rule means within another budget, that of a second sweep."""
+    if rule.name == FINAL_ACCURACY:
+        return f"In the second: at step {budget}."
+    gap, within = (counted(n, "step") for n in (rule.gap_steps(budget), budget))
+    return f"In the second: {gap} or more after fitting, within {within}."
 
 
 def steps_rule_text(of: str, rule: Rule, budget: int) -> str:
@@ -229,6 +254,23 @@ def _paired(sweep: Config) -> list[str]:
             ]
             sentences.append(f"Paired: {' with '.join(lists)}.")
     return sentences
+
+
+def _refined(frame: pd.DataFrame, config: Config) -> str:
+    """Of a refined map, what a full grid would have taken; "" of any other."""
+    sweep = config["sweep"]
+    if sweep.get("refine") is None:
+        return ""
+    keys = [axis["param"] for axis in cells.axes(sweep).values()]
+    grouped = frame.groupby([key for key in keys if key in frame], dropna=False)
+    each = grouped["seed"].size().to_numpy()
+    drawn, runs = len(each), counted_range(int(each.min()), int(each.max()), "run")
+    width, height = Lattice.of(sweep).size
+    every = width * height * len(cells.seeds(config))
+    return (
+        f"Refined: {drawn:,} of {width * height:,} cells ({width} × {height}) were trained, with "
+        f"{runs} each, and are drawn as large as they stand for; the full grid has {every:,} runs."
+    )
 
 
 def _runs(frame: pd.DataFrame, shows: str = "") -> str:

@@ -11,8 +11,10 @@ import pandas as pd
 from phasegrok.errors import InputError
 from phasegrok.frames.grid import Axis
 from phasegrok.frames.places import placed, require
+from phasegrok.observables import CURVE, OBSERVABLES
 
-CURVES = ("step", "train_acc", "val_acc", "train_loss", "val_loss", "weight_norm")
+# What every run has; of observables that only some have, a frame may hold no column.
+_ALL = [f"curve.{name}" for name in CURVE if name == "step" or not OBSERVABLES[name].needs]
 
 
 def curve_table(frame: pd.DataFrame, axes: Mapping[str, Axis]) -> pd.DataFrame:
@@ -25,19 +27,19 @@ def curve_table(frame: pd.DataFrame, axes: Mapping[str, Axis]) -> pd.DataFrame:
 
     Returns:
         One row per stored point, run by run in the order of the frame: `run_id`, the value under
-        each axis' dotted key, `seed`, `phase` if there is one, and `step`, `train_acc`, `val_acc`
-        (shares), `train_loss`, `val_loss`, `weight_norm`. Runs without curves, as failed ones,
-        have no rows.
+        each axis' dotted key, `seed`, `phase` if there is one, and what curves hold
+        (`phasegrok.observables.CURVE`): `step`, `train_acc`, `val_acc` (shares), `train_loss` and
+        so on, NaN where a run has none of it. Runs without curves, as failed ones, have no rows.
 
     Raises:
         InputError: a column that there is not, or no curves.
     """
-    lists = [f"curve.{name}" for name in CURVES]
-    if absent := [name for name in lists if name not in frame]:
+    if absent := [name for name in _ALL if name not in frame]:
         raise InputError(
             f"the frame has no {', '.join(absent)}: load it with its curves, "
             "phasegrok.load(DIR, curves=True)"
         )
+    lists = [name for curve in CURVE if (name := f"curve.{curve}") in frame]
     require(frame, ["run_id", "seed"])
     keys = [axis.key for axis in axes.values()]
     told = ["run_id", *(key for key in keys if key != "seed"), "seed"]
@@ -48,8 +50,9 @@ def curve_table(frame: pd.DataFrame, axes: Mapping[str, Axis]) -> pd.DataFrame:
     if runs.empty:
         raise InputError("there is nothing to draw: none of these runs has a curve")
     table = runs[told].iloc[np.repeat(np.arange(len(runs)), points)].reset_index(drop=True)
-    for name, column in zip(CURVES, lists, strict=True):
-        table[name] = _end_to_end(runs[column], points)
+    for name in CURVE:
+        column = f"curve.{name}"
+        table[name] = _end_to_end(runs[column], points) if column in lists else np.nan
     return table.astype({"step": "int64"})
 
 

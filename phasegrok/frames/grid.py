@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,9 @@ import pandas as pd
 from phasegrok import cells
 from phasegrok.errors import InputError
 from phasegrok.frames.places import axis_cells as axis_cells
-from phasegrok.frames.places import located, placed, require, whole
+from phasegrok.frames.places import located, own_cells, placed, require, whole
 from phasegrok.frames.values import are_numbers, combinations, distinct, plain
+from phasegrok.lattice import levels_of
 from phasegrok.phases import PHASES, UNDECIDED, cell_table
 from phasegrok.store.schema import as_column, column_type
 
@@ -28,11 +29,15 @@ HYPERPARAMETERS = ("task.", "model.", "optim.", "train.")
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis of a diagram: a dotted key, its values in drawing order, and its scale."""
+    """One axis of a diagram: a dotted key, its values in drawing order, and its scale.
+
+    levels: how often distances along it were halved, where the map was refined.
+    """
 
     key: str
     values: tuple[Hashable, ...]
     scale: str
+    levels: int = 0
 
     @classmethod
     def of(cls, key: str, values: Iterable[Any], scale: str | None = None) -> Axis:
@@ -58,11 +63,12 @@ class Axis:
         return cls(key, kept, scale)
 
     @classmethod
-    def planned(cls, spec: Mapping[str, Any]) -> Axis:
+    def planned(cls, spec: Mapping[str, Any], levels: int = 0) -> Axis:
         """The axis of a sweep's configuration, with every planned value."""
         values, listed = cells.axis_values(spec), spec.get("values") is not None
         scale = spec.get("scale") or (None if listed else "linear")
-        return cls.of(spec["param"], values, scale if are_numbers(values) else None)
+        axis = cls.of(spec["param"], values, scale if are_numbers(values) else None)
+        return replace(axis, levels=levels)
 
     @property
     def log(self) -> bool:
@@ -160,13 +166,20 @@ def _mixed(key: str, values: Sequence[Hashable]) -> str:
 def planned_axes(sweep: Mapping[str, Any]) -> dict[str, Axis]:
     """The axes of a sweep's configuration. Of axes that move together, the first stands for all."""
     hidden = {name for group in cells.zipped(sweep) for name in group[1:]}
-    named = {name: axis for name, axis in cells.axes(sweep).items() if name not in hidden}
+    named = {name: name for name in cells.axes(sweep) if name not in hidden}
     if not named:
         raise InputError(f"sweep {sweep['name']} has no axis: there is nothing to draw")
     if "x" not in named:
         # A diagram needs a horizontal axis, whatever the sweep called its only one.
         named = {"x": named.pop(next(iter(named))), **named}
-    return {name: Axis.planned(axis) for name, axis in named.items()}
+    every = swept_axes(sweep)
+    return {name: every[own] for name, own in named.items()}
+
+
+def swept_axes(sweep: Mapping[str, Any]) -> dict[str, Axis]:
+    """Every axis of a sweep's configuration, also those that move together."""
+    levels = levels_of(sweep)
+    return {n: Axis.planned(spec, levels.get(n, 0)) for n, spec in cells.axes(sweep).items()}
 
 
 def planned_runs(frame: pd.DataFrame, config: Mapping[str, Any]) -> pd.DataFrame:
@@ -181,6 +194,8 @@ def planned_runs(frame: pd.DataFrame, config: Mapping[str, Any]) -> pd.DataFrame
         raise InputError(f"the results have no column for the swept key {', '.join(absent)}")
     frame = frame.assign(**_read_back(frame, axes.values()))
     inside = frame["seed"].isin(cells.seeds(config))
+    if "round" in frame:
+        inside &= frame["round"].notna()
     for group in cells.zipped(sweep):
         specs = [axes[name] for name in group]
         planned = set(_rows(cells.axis_values(spec) for spec in specs))
@@ -210,6 +225,9 @@ def _rows(columns: Iterable[Iterable[Any]]) -> list[tuple[Hashable, ...]]:
 def phase_map(frame: pd.DataFrame, axes: Mapping[str, Axis], phase: str = "phase") -> pd.DataFrame:
     """One row per cell of the whole grid, also where there is no run; rows off the grid drop out.
 
+    Of a refined map, the cells that were trained, and those of its coarse lattice, from coarse to
+    fine: `own_cells` says where they lie.
+
     Args:
         frame: one row per run, with a column for every axis and the column `phase`.
         axes: the axes by name; "x" is needed, the others are "y", "row" and "col".
@@ -227,7 +245,7 @@ def phase_map(frame: pd.DataFrame, axes: Mapping[str, Axis], phase: str = "phase
     full["shown"] = full["majority"].mask(only_failed, "failed").fillna("missing")
     counts = ["seeds", "undecided", "failed"]
     full[counts] = full[counts].fillna(0).astype("int64")
-    return full
+    return own_cells(full, axes, full[counts].to_numpy().sum(axis=1) > 0)
 
 
 def phase_counts(full: pd.DataFrame) -> pd.Series:

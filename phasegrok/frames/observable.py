@@ -10,7 +10,8 @@ import pandas as pd
 
 from phasegrok.errors import InputError
 from phasegrok.frames.grid import Axis
-from phasegrok.frames.places import cell_numbers, located, placed, whole
+from phasegrok.frames.places import cell_numbers, located, own_cells, placed, whole
+from phasegrok.observables import OBSERVABLES
 
 # Crossings are null where a run did not cross; a median of the others would be too short.
 _CENSORED = {"train_step": "train", "val_step": "val"}
@@ -50,7 +51,7 @@ def value_map(frame: pd.DataFrame, axes: Mapping[str, Axis], column: str) -> pd.
         full[name] = np.bincount(cell[runs], minlength=len(full))
     shown = [full[name] > 0 for name in counts]
     full["shown"] = np.select(shown, ["value", "none", "failed"], default="missing").astype(object)
-    return full
+    return own_cells(full, axes, np.logical_or.reduce(shown))
 
 
 def _refuse(frame: pd.DataFrame, column: str) -> None:
@@ -64,6 +65,11 @@ def _refuse(frame: pd.DataFrame, column: str) -> None:
     if column not in numbers:
         fault = "holds no numbers" if column in frame else "is no column of the frame"
         raise InputError(f"{column} {fault}; numbers are in {', '.join(numbers) or 'none'}")
+    about = OBSERVABLES.get(column)
+    if about is not None and about.needs and frame[column].isna().to_numpy().all():
+        raise InputError(
+            f"{column}: none of these runs has it, for it is measured of {about.needs}"
+        )
 
 
 def number_columns(frame: pd.DataFrame) -> list[str]:

@@ -75,6 +75,42 @@ def located(full: pd.DataFrame, axes: Mapping[str, Axis]) -> pd.DataFrame:
     return full.assign(**columns)
 
 
+def own_cells(full: pd.DataFrame, axes: Mapping[str, Axis], trained: np.ndarray) -> pd.DataFrame:
+    """Of a refined map the cells that were trained, each as large as its level has them.
+
+    Args:
+        full: one row per cell of the fine grid, as from `located`.
+        trained: [rows] of booleans.
+
+    Returns:
+        From coarse to fine, so that those painted later lie over the others: the trained cells and
+        all of the coarse lattice, with `level` (0: coarse) and, half way to the neighbours on that
+        level, new borders. A map that was not refined is returned as it is.
+    """
+    spans = {name: axes[name] for name in ("x", "y") if name in axes}
+    if not any(axis.levels for axis in spans.values()):
+        return full
+    level = np.zeros(len(full), dtype="int64")
+    for name, axis in spans.items():
+        at = full[f"{name}.at"].to_numpy() | 2**axis.levels
+        level = np.maximum(level, axis.levels - np.log2(at & -at).astype("int64"))
+    kept = trained | (level == 0)
+    full, level = full.loc[kept].assign(level=level[kept]), level[kept]
+    for name, axis in spans.items():
+        at, half = full[f"{name}.at"].to_numpy(), 2.0 ** np.maximum(axis.levels - level, 0) / 2
+        full[f"{name}.low"], full[f"{name}.high"] = _along(axis, at - half), _along(axis, at + half)
+    return full.sort_values("level", kind="stable", ignore_index=True)
+
+
+def _along(axis: Axis, position: np.ndarray) -> np.ndarray:
+    """What lies at these positions of an evenly spaced axis, within the cells at its ends."""
+    ends = np.array([axis.values[0], axis.values[-1]], dtype=float)
+    low, high = np.log(ends) if axis.log else ends
+    last = len(axis.values) - 1
+    there = low + (high - low) * np.clip(position, -0.5, last + 0.5) / last
+    return np.exp(there) if axis.log else there
+
+
 def axis_cells(axis: Axis) -> pd.DataFrame:
     """The borders of the cells along one axis, one row per value.
 

@@ -11,7 +11,6 @@ LogNormalAFTFitter (Davidson-Pilon 2019, J. Open Source Softw. 4, 1317).
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Sequence
 
 import numpy as np
@@ -19,6 +18,7 @@ import pandas as pd
 
 from phasegrok.errors import InputError
 from phasegrok.frames.grid import mixed
+from phasegrok.frames.lognormal import fitted
 from phasegrok.frames.places import require, some
 from phasegrok.frames.survival import CROSSED, FAILED, STOPPED, UNDECIDED, UNFITTED, run_times
 from phasegrok.frames.values import distinct
@@ -32,9 +32,6 @@ _CROSSED_EACH = 3
 
 # The share of runs without a time above 0 from which a law of the others is one of a choice.
 _AT_ONCE = 0.05
-
-# The end of an interval from 0, for the logarithm of 0 has no gradient.
-_LEAST = 1e-6
 
 EVERY = "train.eval_every"
 
@@ -174,7 +171,7 @@ def law_of(runs: pd.DataFrame, of: str = "val", level: float = 0.95) -> pd.DataF
     _refuse(runs, keys, of)
     values, events = runs[keys].to_numpy(), int(runs["crossed"].to_numpy().sum())
     mean = (logs := np.log(values)).mean(axis=0)
-    found, covariance, scatter = _fitted(logs - mean, runs)
+    found, covariance, scatter = fitted(logs - mean, runs)
     # From the law about the geometric mean to the one about 1.
     turn = np.eye(len(keys) + 1)
     turn[-1, :-1] = -mean
@@ -238,36 +235,6 @@ def _refuse(runs: pd.DataFrame, keys: list[str], of: str) -> None:
             f"the exponents of {', '.join(keys)} cannot be told apart: among the runs that crossed "
             "they move together; fit against fewer of them"
         )
-
-
-def _fitted(logs: np.ndarray, runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, float]:
-    """Exponents and intercept, their covariance, and the scatter of log T, of greatest likelihood.
-
-    Args:
-        logs: logarithms of the keys, about their means: [runs, keys].
-    """
-    from lifelines import LogNormalAFTFitter
-    from lifelines.exceptions import ConvergenceError, ConvergenceWarning
-
-    names = [f"x{i}" for i in range(logs.shape[1])]
-    low, high = runs["low"].clip(lower=_LEAST).to_numpy(), runs["high"].to_numpy()
-    data = pd.DataFrame(logs, columns=pd.Index(names)).assign(low=low, high=high)
-    fitter = LogNormalAFTFitter()
-    try:
-        with warnings.catch_warnings():
-            # How lifelines calls pandas is between those two.
-            warnings.filterwarnings("ignore", "Starting with pandas version", module="lifelines")
-            warnings.simplefilter("error", ConvergenceWarning)
-            fitter.fit_interval_censoring(data, "low", "high")
-    except (ConvergenceError, ConvergenceWarning) as error:
-        raise InputError(
-            f"no power law can be fitted to these {len(data)} runs, {runs['crossed'].sum()} of "
-            "which crossed: the fit does not converge, as where times have no scatter at all; add "
-            "seeds or values, or fit against fewer keys"
-        ) from error
-    order = [("mu_", name) for name in (*names, "Intercept")]
-    found, scatter = fitter.params_[order].to_numpy(), np.exp(fitter.params_["sigma_", "Intercept"])
-    return found, fitter.variance_matrix_.loc[order, order].to_numpy(), float(scatter)
 
 
 def scaling_line(fit: pd.DataFrame, along: str | None = None, points: int = 50) -> pd.DataFrame:

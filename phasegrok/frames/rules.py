@@ -26,7 +26,15 @@ def budget_rules(
 
     The gap stays what it is in steps under the whole budget. One thing changes at a time: with
     less budget a run can lose a crossing, and never turns from grokking to comprehension.
+
+    Raises:
+        InputError: a share is no step, or the rule reads what runs keep of their last step alone.
     """
+    if not rule.kind.retires:
+        raise InputError(
+            f"the rule {rule.name} reads accuracies at the end of the budget, of which runs keep "
+            "none for a smaller one: there are no maps of other budgets"
+        )
     steps = [int(Fraction(str(share)) * budget) for share in shares]
     if min(steps, default=0) < 1:
         raise InputError(f"budget {budget}: its shares {list(shares)} must be one step or more")
@@ -40,7 +48,12 @@ def gap_rules(rule: Rule, gaps: Sequence[int | float] | None = None) -> list[Nam
     """The rule under other gaps, each in steps or, below 1, a share of the budget, as `Rule` says.
 
     None stands for half the rule's own gap, the gap, and twice the gap. Equal ones count once.
+
+    Raises:
+        InputError: the rule has no gap, or one that has no half or double.
     """
+    if "gap" not in rule.kind.numbers:
+        raise InputError(f"the rule {rule.name} has no gap: there are no maps of other gaps")
     if gaps is None:
         gaps = [_times(rule.gap, factor) for factor in (0.5, 1, 2)]
     return [(_gap_words(gap), replace(rule, gap=gap)) for gap in dict.fromkeys(gaps)]
@@ -73,9 +86,9 @@ def accuracy_rules(
 ) -> list[Named]:
     """The rule with its thresholds at each of these accuracies: both, or that of "train" or "val".
 
-    Every run keeps its crossings for the accuracies of the ladder. Any other is answered only by
-    runs that were trained under it, and leaves the rest undecided; so is, under a higher accuracy
-    than it was stopped at, a run that had not crossed it by then.
+    By first crossing, every run keeps its crossings for the accuracies of the ladder. Any other is
+    answered only by runs that were trained under it, and leaves the rest undecided; so is, under a
+    higher accuracy than it was stopped at, a run that had not crossed it by then.
     """
     if of not in (None, *_WORDS):
         raise InputError(f"of = {of!r}: an accuracy is of {' or of '.join(_WORDS)}")

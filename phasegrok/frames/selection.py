@@ -11,6 +11,7 @@ import pandas as pd
 
 from phasegrok import cells
 from phasegrok.errors import InputError
+from phasegrok.frames import grid
 from phasegrok.frames.grid import Axis, planned_axes, planned_runs
 from phasegrok.frames.values import are_numbers
 from phasegrok.phases import PHASES
@@ -77,7 +78,7 @@ def select(
 
 def swept_axes(config: Mapping[str, Any]) -> dict[str, Axis]:
     """Every swept key with its axis, also those that move together."""
-    return {spec["param"]: Axis.planned(spec) for spec in cells.axes(config["sweep"]).values()}
+    return {axis.key: axis for axis in grid.swept_axes(config["sweep"]).values()}
 
 
 def _partners(sweep: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

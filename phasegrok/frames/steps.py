@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from phasegrok.frames.grid import Axis
-from phasegrok.frames.places import cell_numbers, located, placed, whole
+from phasegrok.frames.places import cell_numbers, located, own_cells, placed, whole
 from phasegrok.frames.survival import run_times, time_table
 from phasegrok.phases import CLASSIFY_COLUMNS, Rule
 
@@ -31,4 +32,6 @@ def steps_map(
     inside = placed(frame, axes, keep=CLASSIFY_COLUMNS)
     full = located(whole(axes), axes)
     times = run_times(inside, of, rule)
-    return full.join(time_table(times, cell_numbers(inside, axes), len(full)))
+    number = cell_numbers(inside, axes)
+    told = full.join(time_table(times, number, len(full)))
+    return own_cells(told, axes, np.isin(np.arange(len(full)), number))

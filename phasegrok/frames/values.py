@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Hashable, Iterable
 from typing import Any
@@ -16,11 +17,22 @@ def distinct(column: pd.Series) -> tuple[np.ndarray, list[Hashable]]:
     """Each entry's position among the different values of a column, and these, plain."""
     try:
         codes, found = pd.factorize(column, use_na_sentinel=False)
+        values = [plain(value) for value in found.tolist()]
     except TypeError:  # lists and arrays have no hash
-        codes, found = np.arange(len(column)), column
+        codes, values = np.arange(len(column)), _plain_lists(column.tolist())
     place: dict[Hashable, int] = {}
-    at = [place.setdefault(plain(value), len(place)) for value in found.tolist()]
+    at = [place.setdefault(value, len(place)) for value in values]
     return np.array(at, dtype="int64")[codes], list(place)
+
+
+def _plain_lists(entries: list[Any]) -> list[Hashable]:
+    """`plain` of every entry, most of them lists, whose items are looked at once if alike."""
+    lists = [x if isinstance(x, np.ndarray | list | tuple) else [x] for x in entries]
+    items = itertools.chain.from_iterable(lists)
+    at, values = distinct(pd.Series(list(items), dtype=object))
+    every, ends = [values[place] for place in at.tolist()], np.cumsum([len(x) for x in lists])
+    found = [tuple(every[end - len(x) : end]) for x, end in zip(lists, ends.tolist(), strict=True)]
+    return [x if y is z else x[0] for x, y, z in zip(found, entries, lists, strict=True)]
 
 
 def combinations(

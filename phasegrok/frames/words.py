@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from phasegrok import observables
+
 # The field's names, with units where there are any. A key that is not here shows itself.
 LABELS = {
     "task.name": "task",
@@ -54,7 +56,7 @@ def label(key: str) -> str:
     """The words for a dotted key on an axis; the key itself if there are none."""
     if found := _GROUP.fullmatch(key):
         return f"{label(f'optim.{found[2]}')} of {found[1]}"
-    return LABELS.get(key, key)
+    return LABELS.get(key) or observables.named(key) or key
 
 
 def value_text(value: Any, key: str = "") -> str:

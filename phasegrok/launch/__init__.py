@@ -13,6 +13,7 @@ from typing import Any
 
 from phasegrok import phases, sizing
 from phasegrok.answers import Asked, answered_ids
+from phasegrok.cells import Config
 from phasegrok.errors import FAILED, INTERRUPTED, OK, InputError
 from phasegrok.launch.local import Pool, WorkerLost
 from phasegrok.plan import Plan
@@ -41,27 +42,42 @@ def run(planned: Plan, command: Sequence[str] = ()) -> int:
         Ctrl-C, once everything that ended is written. SLURM jobs are waited for only if asked to.
     """
     if planned.packs and planned.config["launch"].get("wait") is False:
-        return _submit_and_leave(planned)
+        return submit_and_leave(planned)
+    with interrupts(planned.config) as interrupted:
+        progress, problem = train(planned, interrupted)
+    speed = progress.speed() if progress.run_steps else ""
+    return last_words(planned, speed, problem, interrupted.is_set(), command)
+
+
+def train(planned: Plan, interrupted: Interrupt) -> tuple[Progress, Exception | None]:
+    """Train a plan's packs; how it went, and what went wrong with the workers."""
     progress = Progress(sum(len(pack.runs) for pack in planned.packs))
     problem: Exception | None = None
-    on_cluster = planned.config["launch"]["name"] == "slurm"
-    stopping = "the jobs go on" if on_cluster else "writing what is done"
-    with _interrupts(stopping) as interrupted:
-        if planned.packs:
-            launcher = _LAUNCHERS[planned.config["launch"]["name"]]
-            try:
-                launcher(planned, progress, interrupted)
-            except (WorkerLost, OSError) as error:
-                problem = error
-            progress.close()
+    if planned.packs:
+        try:
+            _LAUNCHERS[planned.config["launch"]["name"]](planned, progress, interrupted)
+        except (WorkerLost, OSError) as error:
+            problem = error
+        progress.close()
+    return progress, problem
+
+
+def last_words(
+    planned: Plan,
+    speed: str,
+    problem: Exception | None,
+    interrupted: bool,
+    command: Sequence[str],
+) -> int:
+    """Collect and draw, say how it ended, and give the exit code."""
     rows = collect(planned.store)
-    failed = _print_summary(planned, rows, progress)
+    failed = _print_summary(planned, rows, speed)
     if problem is not None:
         print(f"phasegrok: {problem}", file=sys.stderr)
     missing = unanswered(planned) - failed
     if missing:
         _print_how_to_go_on(planned, missing, command)
-    if interrupted.is_set():
+    if interrupted:
         return INTERRUPTED
     return FAILED if failed or missing or problem is not None else OK
 
@@ -101,8 +117,12 @@ def _refuse_missing_gpus(planned: Plan) -> None:
 
 def unanswered(planned: Plan) -> int:
     """Planned runs of which the store does not tell what the sweep asks."""
-    known = answered_ids(planned.store, Asked.of(planned.config))
-    return sum(run.run_id not in known for run in planned.runs)
+    return len(unanswered_ids(planned))
+
+
+def unanswered_ids(planned: Plan) -> set[str]:
+    known = answered_ids(planned.store, Asked.of(planned.config, planned.store))
+    return {run.run_id for run in planned.runs} - known
 
 
 def collect(store: Store) -> list[dict[str, Any]]:
@@ -167,7 +187,7 @@ _LAUNCHERS: dict[str, Callable[[Plan, Progress, Interrupt], None]] = {
 }
 
 
-def _submit_and_leave(planned: Plan) -> int:
+def submit_and_leave(planned: Plan) -> int:
     """Submit job arrays, and say what to do next."""
     from phasegrok.launch import slurm
     from phasegrok.launch.in_flight import in_flight
@@ -195,9 +215,11 @@ def _progress_only(take: Take) -> Take:
 
 
 @contextmanager
-def _interrupts(doing: str) -> Iterator[Interrupt]:
+def interrupts(config: Config) -> Iterator[Interrupt]:
     """The first Ctrl-C (or TERM) asks for an orderly end, the second ends at once."""
     asked = Interrupt()
+    on_cluster = config["launch"]["name"] == "slurm"
+    doing = "the jobs go on" if on_cluster else "writing what is done"
 
     def handle(number: int, frame: Any) -> None:
         if asked.is_set():
@@ -218,7 +240,7 @@ def _interrupts(doing: str) -> Iterator[Interrupt]:
 # ---------------------------------------------------------------------------------- last words
 
 
-def _print_summary(planned: Plan, rows: Sequence[dict[str, Any]], progress: Progress) -> int:
+def _print_summary(planned: Plan, rows: Sequence[dict[str, Any]], speed: str) -> int:
     """Counts, speed and files; returns how many runs failed."""
     counts = Counter(row["phase"] for row in rows if row["status"] != "failed")
     failed = len(rows) - counts.total()
@@ -228,8 +250,8 @@ def _print_summary(planned: Plan, rows: Sequence[dict[str, Any]], progress: Prog
     parts += [f"failed {failed}"] * bool(failed)
     runs = counted(len(planned.runs), "run")
     print(f"{counts.total()} of {runs}: {', '.join(parts) or 'none yet'}")
-    if progress.run_steps:
-        print(progress.speed())
+    if speed:
+        print(speed)
     store = planned.store
     names = ["results.parquet", "phase_diagram.png", "phase_diagram.pdf", "phase_diagram.svg"]
     written = [str(store.path / name) for name in names if (store.path / name).exists()]

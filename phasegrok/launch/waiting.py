@@ -86,7 +86,7 @@ class _Seen:
 
     def __init__(self, planned: Plan, progress: Progress):
         self._planned, self._progress = planned, progress
-        self._asked = Asked.of(planned.config)
+        self._asked = Asked.of(planned.config, planned.store)
         self._packs = {pack.pack_id: {run.run_id for run in pack.runs} for pack in planned.packs}
         self._phases: Counter[str] = Counter()
         self._run_steps = self._trained()

@@ -144,7 +144,12 @@ KINDS: dict[str, Kind] = {
     "quadratic_mlp": Kind(
         "mlp",
         "QuadraticMLP",
-        {"width": integer(1, default=128), "dropout": DROPOUT, "norm": NORM},
+        {
+            "width": integer(1, default=128),
+            "dropout": DROPOUT,
+            "norm": NORM,
+            "init": choice("analytic", default=None),  # None: drawn from a normal distribution
+        },
         lambda values: _with_norm(values, ("left", "right", "readout")),
         lambda values, sizes: Products(values["width"] * sizes["outputs"]),
     ),

@@ -9,13 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from phasegrok.models.mlp import dense
+from phasegrok.models.mlp import Linear, dense
 from phasegrok.tasks.graphs import unpack
-
-
-def linear(layer: nn.Linear, x: Tensor) -> Tensor:
-    """The layer; with its bias inside, a compiled program would serve one n only."""
-    return F.linear(x, layer.weight) + layer.bias
 
 
 class EdgeConvolution(nn.Module):
@@ -28,20 +23,20 @@ class EdgeConvolution(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, edge_features: int, width: int):
         super().__init__()
-        self.edge = nn.Linear(edge_features, width)
+        self.edge = Linear(edge_features, width)
         self.matrix = nn.Linear(width, inputs * outputs)
-        self.root = nn.Linear(inputs, outputs)
+        self.root = Linear(inputs, outputs)
         nn.init.zeros_(self.root.bias)  # as PyTorch Geometric's NNConv begins
 
     def forward(self, nodes: Tensor, edges: Tensor, joined: Tensor) -> Tensor:
         """[n, N, inputs], [n, N, N, E], [n, N, N] of 0 and 1 -> [n, N, outputs]"""
         # One more hidden number is 1, so that the matrices' bias is one of their weights.
-        hidden = F.pad(F.relu(linear(self.edge, edges)), (0, 1), value=1.0) * joined.unsqueeze(-1)
+        hidden = F.pad(F.relu(self.edge(edges)), (0, 1), value=1.0) * joined.unsqueeze(-1)
         summed = torch.einsum("nuvk,nui->nvik", hidden, nodes).flatten(-2)
         weight = torch.cat([self.matrix.weight, self.matrix.bias.unsqueeze(-1)], dim=-1)
         inputs, outputs = self.root.in_features, self.root.out_features
         weight = weight.reshape(inputs, outputs, -1).transpose(0, 1).flatten(1)
-        return F.linear(summed, weight) + linear(self.root, nodes)
+        return F.linear(summed, weight) + self.root(nodes)
 
 
 class MessagePassing(nn.Module):

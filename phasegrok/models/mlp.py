@@ -33,6 +33,18 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+class Linear(nn.Linear):
+    """PyTorch's, for more than two dimensions: it adds its bias behind the product.
+
+    PyTorch's own multiplies with the bias inside, which makes a compiled program look at the number
+    of examples, so that it would serve one size of the training set only.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        product = F.linear(x, self.weight)
+        return product if self.bias is None else product + self.bias
+
+
 def dense(widths: Sequence[int], bias: bool) -> nn.ModuleList:
     """Linear layers from each width to the next, with PyTorch's initial weights."""
     return nn.ModuleList([nn.Linear(m, n, bias=bias) for m, n in pairwise(widths)])
@@ -42,8 +54,8 @@ class QuadraticMLP(nn.Module):
     """f(a, b) = readout norm(dropout(left[a] + right[b])^2), without biases.
 
     Gromov 2023 (arXiv 2301.02679) and Doshi et al. 2023 (arXiv 2310.13061), who have dropout and
-    batch normalisation in these places. Initial weights are
-    N(0, s^2) with s = 0.5 / (2 W)^(1/3), which is 0.05 at their W = 500.
+    batch normalisation in these places. Initial weights are N(0, s^2) with s = 0.5 / (2 W)^(1/3),
+    which is 0.05 at their W = 500; with `init: analytic` they are `closed_form`.
     """
 
     def __init__(
@@ -52,14 +64,19 @@ class QuadraticMLP(nn.Module):
         symbols: int,
         outputs: int,
         width: int,
-        dropout: float | None = None,
-        norm: str | None = None,
+        dropout: float | None,
+        norm: str | None,
+        init: str | None,
     ):
         super().__init__()
-        std = 0.5 / (2 * width) ** (1 / 3)
-        self.left = nn.Parameter(std * torch.randn(symbols, width))
-        self.right = nn.Parameter(std * torch.randn(symbols, width))
-        self.readout = nn.Parameter(std * torch.randn(width, outputs))
+        if init == "analytic":
+            left, right, readout = closed_form(symbols, width)
+        else:
+            std = 0.5 / (2 * width) ** (1 / 3)
+            shapes = (symbols, width), (symbols, width), (width, outputs)
+            left, right, readout = (std * torch.randn(*shape) for shape in shapes)
+        self.left, self.right = nn.Parameter(left), nn.Parameter(right)
+        self.readout = nn.Parameter(readout)
         self.dropout = layers.dropout(dropout)
         self.norm = layers.norm(norm, width)
 
@@ -68,6 +85,22 @@ class QuadraticMLP(nn.Module):
         # The same product, but of a matrix stored as nn.Linear stores its weight: then the gradient
         # is made as its transpose, whose rows are long; on a CPU that is faster by a third.
         return F.linear(self.norm(torch.square(hidden)), self.readout.T.contiguous())
+
+
+def closed_form(p: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Gromov's weights that add modulo p without training, [p, W], [p, W] and [W, p].
+
+    A neuron is a wave of frequency k, uniform in 1..p/2, along each of the three, with phases f, g,
+    uniform in (-pi, pi], and their sum: left cos(2 pi k a / p + f), right cos(2 pi k b / p + g),
+    readout cos(2 pi k c / p + f + g). All times (2 / W)^(1/3), with which the output at the answer
+    is 1 in the mean. Errors are of order 1 / sqrt(W).
+    """
+    k = torch.randint(1, p // 2 + 1, (width,))
+    f, g = math.pi * (1 - 2 * torch.rand(2, width, dtype=torch.float64))
+    angle = torch.outer(torch.arange(p), k).remainder(p).double() * (2 * math.pi / p)
+    waves = [(angle + phase).cos() * (2 / width) ** (1 / 3) for phase in (f, g, f + g)]
+    left, right, readout = (wave.to(torch.get_default_dtype()) for wave in waves)
+    return left, right, readout.T.contiguous()
 
 
 class PairTable(nn.Module):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from phasegrok.models import layers
 from phasegrok.models.layers import LayerNorm
+from phasegrok.models.mlp import Linear
 
 
 class Attention(nn.Module):
@@ -56,9 +57,9 @@ class Block(nn.Module):
         self.attention = Attention(width, heads)
         self.attention_norm = LayerNorm(width) if norm == "post" else nn.Identity()
         self.mlp = nn.Sequential(
-            nn.Linear(width, mlp_width, bias=bias),
+            Linear(width, mlp_width, bias=bias),
             nn.ReLU(),
-            nn.Linear(mlp_width, width, bias=bias),
+            Linear(mlp_width, width, bias=bias),
         )
         self.mlp_norm = LayerNorm(width) if norm == "post" else nn.Identity()
         self.attention_dropout = layers.dropout(dropout)

@@ -1,4 +1,4 @@
-"""The rule for the rows of a table, all at once; `decide` says what each combination means."""
+"""The rules for the rows of a table, all at once; `decide` says what each combination means."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from phasegrok.errors import InputError
-from phasegrok.phases.rule import LADDER, PHASES, UNDECIDED, Rule, decide, reached
+from phasegrok.phases.final import final_codes
+from phasegrok.phases.kinds import FINAL_ACCURACY, FIRST_CROSSING, KINDS, PHASES, UNDECIDED
+from phasegrok.phases.rule import LADDER, Rule, decide, reached
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,16 +27,19 @@ Column = Callable[..., np.ndarray | None]
 def classify(frame: pd.DataFrame, rule: Rule | None = None) -> pd.Series:
     """The phase of every row of a frame, under any rule, without training anything.
 
-    Needs the columns `train_step`, `val_step` (null: never), `steps` and `status`; uses `budget`,
+    Needs the columns `steps` and `status`; by first crossing `train_step` and `val_step` (null:
+    never), by final accuracies `train_acc`, `val_acc` and `max_val_acc`. Uses `budget`,
     `task.label_noise`, the ladders `train_steps`/`val_steps`, and the thresholds for which
     `train_step`/`val_step` were recorded (`phase.train_accuracy`, `phase.val_accuracy`) if there.
     A row that cannot answer the rule (a threshold that is not on the ladder, or a run that
-    stopped before this rule's thresholds and its budget) is "undecided".
+    stopped before this rule's thresholds and its budget; by final accuracies, one that did not
+    train to the budget exactly) is "undecided".
     """
     import pandas as pd
 
-    column = _of_frame(frame, "classify")
-    labels = np.array(LABELS, object)[codes_of(column, rule or Rule())]
+    rule = rule or Rule()
+    column = _of_frame(frame, "classify", rule.name)
+    labels = np.array(LABELS, object)[codes_of(column, rule)]
     return pd.Series(labels, index=frame.index, name="phase", dtype="str")
 
 
@@ -62,8 +67,8 @@ def crossings(frame: pd.DataFrame, rule: Rule | None = None) -> pd.DataFrame:
     return found.mask(frame["status"].eq("failed"))
 
 
-def _of_frame(frame: pd.DataFrame, user: str) -> Column:
-    missing = [c for c in ("train_step", "val_step", "steps", "status") if c not in frame]
+def _of_frame(frame: pd.DataFrame, user: str, rule: str = FIRST_CROSSING) -> Column:
+    missing = [c for c in (*KINDS[rule].columns, "steps", "status") if c not in frame]
     if missing:
         raise InputError(f"{user} needs the column(s) {', '.join(missing)}; got {list(frame)}")
 
@@ -92,8 +97,12 @@ def _refuse_mixed_thresholds(column: Column) -> None:
 
 def codes_of(column: Column, rule: Rule) -> np.ndarray:
     """What `phase_of` says of every row of a table, as positions in LABELS: [rows] of integers."""
-    status, noise = column("status"), column("task.label_noise")
-    assert status is not None
+    steps, status = column("steps"), column("status")
+    assert steps is not None and status is not None
+    if rule.name == FINAL_ACCURACY:
+        codes = final_codes(column, rule, steps, status, _budgets(column, steps, rule))
+        return np.where((codes < 0) | (status == "failed"), LABELS.index(UNDECIDED), codes)
+    noise = column("task.label_noise")
     train, val, budget, end = _followed(column, rule)
     with np.errstate(invalid="ignore"):  # inf - inf, of runs that crossed neither
         late = ~(val - train < _gaps(rule, budget))

@@ -1,4 +1,4 @@
-"""The rule for one run, on plain numbers."""
+"""The rules for one run, on plain numbers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from functools import lru_cache
 from typing import Any
 
 from phasegrok.errors import InputError
-
-PHASES = ("comprehension", "grokking", "memorization", "confusion", "inversion", "val_only")
-UNDECIDED = "undecided"
+from phasegrok.phases.final import final_phase
+from phasegrok.phases.kinds import FINAL_ACCURACY, FIRST_CROSSING, KINDS, UNDECIDED, Kind
 
 # Accuracies whose first crossings every run keeps, so that it can be judged by other thresholds.
 LADDER = (0.5, 0.6, 0.8, 0.9, 0.95, 0.99, 0.999)
@@ -20,19 +19,27 @@ LADDER = (0.5, 0.6, 0.8, 0.9, 0.95, 0.99, 0.999)
 
 @dataclass(frozen=True)
 class Rule:
-    """A first-crossing rule (Liu et al. 2022, Table 1).
+    """By which numbers a run is in which phase: one of the rules of `phasegrok.phases.kinds`.
 
-    `gap` as an integer is in steps; as a float below 1 it is a share of the budget (the published
-    1000 of 1e5 steps is 0.01). `budget` in steps; None means the budget each run was given.
-    A crossing later than the budget counts as never.
+    `name` is "first_crossing" (Liu et al. 2022, Table 1; `decide`), or "final_accuracy" (Doshi et
+    al. 2023, appendix; `decide_final`), which reads accuracies at the end of the budget.
+
+    `gap`, of first crossing alone: an integer is in steps; a float below 1 is a share of the budget
+    (the published 1000 of 1e5 steps is 0.01). `slack`, of final accuracies alone: inversion is full
+    below a training accuracy of 1 + slack - label noise. `budget` in steps; None means the budget
+    each run was given. A crossing later than the budget counts as never.
     """
 
     train_accuracy: float = 0.9
     val_accuracy: float = 0.9
     gap: int | float = 0.01
     budget: int | None = None
+    name: str = FIRST_CROSSING
+    slack: float = 0.05
 
     def __post_init__(self) -> None:
+        if self.name not in KINDS:
+            raise InputError(f"Rule: name {self.name!r}: there is {' and '.join(KINDS)}")
         accuracies = (self.train_accuracy, self.val_accuracy)
         faults = [
             f"accuracy {a}: must be above 0 and at most 1" for a in accuracies if not 0 < a <= 1
@@ -41,12 +48,28 @@ class Rule:
             faults.append(
                 f"gap {self.gap}: must be 0 or more (steps; below 1, a share of the budget)"
             )
+        if not 0 <= self.slack < 1:
+            faults.append(f"slack {self.slack}: must be 0 or more and below 1")
+        faults += [
+            f"{number} {getattr(self, number)}: the rule {self.name} has no {number}"
+            for number in ("gap", "slack")
+            if number not in self.kind.numbers and getattr(self, number) != getattr(Rule, number)
+        ]
         if faults:
             raise InputError([f"Rule: {fault}" for fault in faults])
 
+    @property
+    def kind(self) -> Kind:
+        return KINDS[self.name]
+
     @classmethod
     def from_config(cls, phase: Mapping[str, Any]) -> Rule:
-        return cls(phase["train_accuracy"], phase["val_accuracy"], phase["gap"])
+        name = phase.get("name") or FIRST_CROSSING  # which rows of older versions do not say
+        return cls(name=name, **{number: phase[number] for number in KINDS[name].numbers})
+
+    def to_config(self) -> dict[str, Any]:
+        """The `phase` part of a configuration."""
+        return {"name": self.name, **{each: getattr(self, each) for each in self.kind.numbers}}
 
     @classmethod
     def of_sweep(cls, config: Mapping[str, Any]) -> Rule:
@@ -80,7 +103,7 @@ def decide(
     complete: bool = True,
     noisy: bool = False,
 ) -> str:
-    """The phase of one run from its two first crossings (None or NaN: never).
+    """The phase of one run from its two first crossings (None or NaN: never), by first crossing.
 
     Args:
         gap: steps between the crossings from which a run groks.
@@ -116,6 +139,7 @@ CLASSIFY_COLUMNS = (
     "val_steps",
     "phase.train_accuracy",
     "phase.val_accuracy",
+    *KINDS[FINAL_ACCURACY].columns,
 )
 
 
@@ -125,6 +149,8 @@ def phase_of(row: Mapping[str, Any], rule: Rule) -> str:
         return UNDECIDED
     own_budget: Any = row.get("budget")
     budget = rule.budget or (int(own_budget) if reached(own_budget) else int(row["steps"]))
+    if rule.name == FINAL_ACCURACY:
+        return final_phase(row, rule, budget)
     try:
         train_step = _crossing(row, "train", rule.train_accuracy, budget)
         val_step = _crossing(row, "val", rule.val_accuracy, budget)

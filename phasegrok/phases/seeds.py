@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from phasegrok.phases.rule import PHASES, UNDECIDED
+from phasegrok.phases.kinds import PHASES, UNDECIDED
 
 if TYPE_CHECKING:
     import pandas as pd

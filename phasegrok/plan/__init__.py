@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +16,19 @@ from phasegrok import cells, sizing
 from phasegrok.answers import ANSWER_COLUMNS, Asked, refuse_another_sweep, reusable
 from phasegrok.cells import Config, Run
 from phasegrok.errors import InputError
+from phasegrok.lattice import Point
 from phasegrok.plan.packs import PLACE, PackPlan, pack_key, packs_of
 from phasegrok.plan.words import describe
-from phasegrok.store import Store, kept_path, swept
+from phasegrok.store import Store, kept_path, swept, weights
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["PackPlan", "Plan", "describe", "pack_key", "prepare"]
+__all__ = ["PackPlan", "Plan", "Rounds", "describe", "pack_key", "prepare", "store_of"]
+
+
+# A point of the fine grid and a seed -> the round that asked for it, counted from 1.
+Rounds = Mapping[tuple[Point, int], int]
 
 
 @dataclass(frozen=True)
@@ -41,20 +46,28 @@ class Plan:
     anew: int = 0
     # Runs that failed by their own fault launch.max_attempts times.
     given_up: int = 0
+    # Runs that are answered but for the weights asked for; they train again.
+    weightless: int = 0
+    # Of a refined sweep, the round in which each run was asked for.
+    rounds: Rounds = field(default_factory=dict)
 
 
-def prepare(config: Config, refuse: Callable[[Plan], None] = lambda planned: None) -> Plan:
+def prepare(
+    config: Config,
+    refuse: Callable[[Plan], None] = lambda planned: None,
+    rounds: Rounds | None = None,
+) -> Plan:
     """Plan a checked config; unless `dry_run`, write what a worker needs into the store.
 
     Args:
         refuse: raises if a plan cannot be carried out; asked before anything is written.
+        rounds: of a refined sweep, the runs asked for so far; None plans every run of the grid.
 
     Raises:
         InputError: the directory holds another sweep, or cannot be written.
     """
-    out = config["out"] or Path("outputs") / config["sweep"]["name"]
-    store = Store(out, own=not config["dry_run"])
-    planned = _plan(config, store)
+    store = store_of(config)
+    planned = _plan(config, store, rounds)
     if not config["dry_run"]:
         refuse(planned)
         try:
@@ -67,11 +80,17 @@ def prepare(config: Config, refuse: Callable[[Plan], None] = lambda planned: Non
     return planned
 
 
-def _plan(config: Config, store: Store) -> Plan:
-    runs = tuple(cells.runs(config))
+def store_of(config: Config) -> Store:
+    """Where a sweep's answer goes."""
+    out = config["out"] or Path("outputs") / config["sweep"]["name"]
+    return Store(out, own=not config["dry_run"])
+
+
+def _plan(config: Config, store: Store, rounds: Rounds | None) -> Plan:
+    runs = tuple(cells.runs(config, None if rounds is None else _asked(rounds)))
     if store.exists():
         refuse_another_sweep(store, config)
-    asked = Asked.of(config)
+    asked = Asked.of(config, store)
     rows = store.rows(ANSWER_COLUMNS)
     answered = set(asked.answering(rows)["run_id"].to_pylist())
     missing = [run for run in runs if run.run_id not in answered]
@@ -87,8 +106,17 @@ def _plan(config: Config, store: Store) -> Plan:
     censored = asked.extending(rows).select(["run_id", "kept_state", "reused_from"])
     further = [row for row in censored.to_pylist() if row["run_id"] in ids]
     continued = sum(kept_path(store, row) is not None for row in further)
+    unweighed = replace(asked, weights=None).answering(rows)["run_id"].to_pylist()
     return Plan(config, store, runs, packs, done, reused, continued, len(further) - continued,
-                hopeless)  # fmt: skip
+                hopeless, len(ids & set(unweighed)), rounds or {})  # fmt: skip
+
+
+def _asked(rounds: Rounds) -> Callable[[Mapping[str, int], int], bool]:
+    return lambda index, seed: (_point(index), seed) in rounds
+
+
+def _point(index: Mapping[str, int]) -> Point:
+    return index["x"], index["y"]
 
 
 # ------------------------------------------------------------------------------------- writing
@@ -101,10 +129,17 @@ def _write(planned: Plan) -> None:
     for source, table in planned.reused.items():
         # Of another sweep, maybe over other keys.
         runs = [json.loads(text) for text in table["config"].to_pylist()]
-        ours = {key: [cells.lookup(run, key) for run in runs] for key in swept(config)}
+        ours: dict[str, list[Any]] = {
+            key: [cells.lookup(run, key) for run in runs] for key in swept(config)
+        }
         ours["sweep"] = [config["sweep"]["name"]] * len(table)
         ours["reused_from"] = [first or source for first in table["reused_from"].to_pylist()]
-        store.write_part(f"reused-{uuid.uuid4().hex[:8]}", table, config, ours)
+        name = f"reused-{uuid.uuid4().hex[:8]}"
+        ours["kept_weights"] = [None] * len(table)
+        if weights.wanted(config):
+            weights.copy(Store(source, own=False), store, name, table)
+            ours["kept_weights"] = [name] * len(table)
+        store.write_part(name, table, config, ours)
     store.write_plan(_plan_rows(planned), config)
 
 
@@ -126,5 +161,7 @@ def _plan_rows(planned: Plan) -> list[dict[str, Any]]:
         where = {key: place.get(key) for key in PLACE}
         index = {f"index.{name}": position for name, position in run.index.items()}
         row = {"run_id": run.run_id, "seed": run.seed, **run.cell, **index, **where}
+        if planned.rounds:
+            row["round"] = planned.rounds[_point(run.index), run.seed]
         rows.append(row | {"config": text(run.config)})
     return rows

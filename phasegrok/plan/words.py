@@ -28,6 +28,10 @@ def describe(planned: Plan) -> str:
             f"  {counted(planned.anew, 'censored run')} trained anew: no states were kept "
             "(train.keep_state=true keeps them)"
         )
+    if planned.weightless:
+        lines.append(
+            f"  {counted(planned.weightless, 'run')} trained again: their weights were not kept"
+        )
     if planned.given_up:
         times = f"{config['launch']['max_attempts']} times (launch.max_attempts)"
         lines.append(f"  {counted(planned.given_up, 'run')} failed {times}, not tried again")

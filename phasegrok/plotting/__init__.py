@@ -73,6 +73,7 @@ def _asked(
         against=options.against,
         gaps=options.gaps,
         curves=source.curves,
+        weights=source.weights,
         other=other,
     )
     return picked, asked

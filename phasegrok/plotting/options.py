@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from phasegrok.errors import InputError
-from phasegrok.phases import Rule
+from phasegrok.phases import KINDS, Rule
 
 # Options of all kinds that say which runs are shown and over what.
 _AXES = ("x", "y", "row", "col")
@@ -18,7 +18,7 @@ _RULE = ("train_accuracy", "val_accuracy", "gap", "budget")
 _FORMATS = ("png", "pdf", "svg")
 
 # All that decide what a figure shows, as its command names them.
-_SHOWN = ("kind", *_AXES, "facet", "at", *_RULE, "gaps", "column", "of", "against", "width")
+_SHOWN = ("kind", *_AXES, "facet", "at", "rule", *_RULE, "gaps", "column", "of", "against", "width")
 
 
 class _List(argparse.Action):
@@ -48,6 +48,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="show one value of a swept key; for cut and curves: where, may be repeated",
     )  # fmt: skip
     rule = parser.add_argument_group("the rule, where it is not to be that of sweep.yaml")
+    rule.add_argument("--rule", choices=tuple(KINDS), help="another rule, with its own defaults")
     rule.add_argument("--train-accuracy", type=float, metavar="SHARE")
     rule.add_argument("--val-accuracy", type=float, metavar="SHARE")
     rule.add_argument("--gap", type=_gap, help="in steps, or below 1 a share of the budget")
@@ -131,12 +132,17 @@ def single(at: dict[str, list[str]]) -> dict[str, str]:
 
 def rule_of(options: argparse.Namespace, config: Any) -> Rule:
     """The sweep's rule, with what is asked otherwise."""
+    rule = Rule.of_sweep(config)
+    if options.rule not in (None, rule.name):
+        rule = Rule(rule.train_accuracy, rule.val_accuracy, budget=rule.budget, name=options.rule)
     given = {name: getattr(options, name) for name in _RULE if getattr(options, name) is not None}
     if options.kind == "efficiency":  # whose accuracy is one of its own
         given.pop("val_accuracy", None)
     if given.get("budget", 1) < 1:
         raise InputError(f"--budget {given['budget']}: must be one step or more")
-    return replace(Rule.of_sweep(config), **given)
+    if "gap" in given and "gap" not in rule.kind.numbers:
+        raise InputError(f"--gap says nothing to the rule {rule.name}, which has none")
+    return replace(rule, **given)
 
 
 def command_alone(name: str) -> str:

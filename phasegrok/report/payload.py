@@ -16,7 +16,8 @@ from phasegrok.frames.captions import asked_text, counted_text
 from phasegrok.frames.grid import Axis, planned_axes
 from phasegrok.frames.probability import credible
 from phasegrok.frames.words import label
-from phasegrok.phases import LABELS, LADDER, PHASES, Rule
+from phasegrok.observables import BEST, OBSERVABLES, named
+from phasegrok.phases import FINAL_ACCURACY, LADDER, UNDECIDED, Rule, limits
 from phasegrok.report.axes import described
 from phasegrok.report.curves import counted, thinned, totals
 from phasegrok.report.facts import failures, provenance, settings
@@ -31,12 +32,8 @@ NEVER, UNKNOWN = -1, -2
 
 # What can be shown as a map besides phases and steps, in words; other numeric columns as they are.
 _OBSERVED = {
-    "weight_norm": "weight norm at the end",
-    "train_acc": "training accuracy at the end",
-    "val_acc": "validation accuracy at the end",
-    "max_val_acc": "best validation accuracy",
-    "train_loss": "training loss at the end",
-    "val_loss": "validation loss at the end",
+    **{name: f"{about.words} at the end" for name, about in OBSERVABLES.items()},
+    **{name: named(name) or name for name in BEST},
     "steps": "steps taken",
     "seconds": "seconds of training",
 }
@@ -63,16 +60,17 @@ def payload(store: Store, version: str = "", live: bool = False) -> dict[str, An
     planned = sum(1 for _ in cells.grid(config["sweep"])) * len(cells.seeds(config))
     data = data_hash(frame)
     observed = _observed(frame, config)
-    arrays = {**_places(frame, axes), **_outcomes(table, frame), **_curves(table)}
+    rule = Rule.from_config(config["phase"])
+    arrays = {**_places(frame, axes), **_outcomes(table, frame, rule), **_curves(table)}
     arrays |= {f"observed.{name}": frame[name].to_numpy(np.float32) for name in observed}
     return {
         "version": version,
         "name": str(config["sweep"]["name"]),
         "caption": _caption(frame, config, data),
-        "rule": _rule(config),
+        "rule": _rule(rule, config["train"]["steps"]),
         "ladder": LADDER,
-        "labels": LABELS,
-        "phases": PHASES,
+        "labels": [*rule.kind.phases, UNDECIDED],
+        "phases": rule.kind.phases,
         "colors": _colors(),
         "ramps": {"shares": ramp(colors.SHARES), "values": ramp(colors.VALUES)},
         "intervals": _intervals(len(cells.seeds(config))),
@@ -92,7 +90,11 @@ def payload(store: Store, version: str = "", live: bool = False) -> dict[str, An
 
 def _observed(frame: pd.DataFrame, config: Mapping[str, Any]) -> dict[str, str]:
     """The numeric columns that say something about a finished run, with their words."""
-    known = {name: text for name, text in _OBSERVED.items() if frame[name].notna().to_numpy().any()}
+    known = {
+        name: text
+        for name, text in _OBSERVED.items()
+        if name in frame and frame[name].notna().to_numpy().any()
+    }
     others = [
         str(name)
         for name in frame.select_dtypes("number")
@@ -113,16 +115,13 @@ def _caption(frame: pd.DataFrame, config: Mapping[str, Any], data: str) -> dict[
     }
 
 
-def _rule(config: Mapping[str, Any]) -> dict[str, Any]:
+def _rule(rule: Rule, budget: int) -> dict[str, Any]:
     """The sweep's rule; the gap in the digits that Python writes, for its share to be exact."""
-    rule = Rule.from_config(config["phase"])
-    return {
-        "train": rule.train_accuracy,
-        "val": rule.val_accuracy,
-        "gap": str(rule.gap),
-        "share": isinstance(rule.gap, float) and rule.gap < 1,
-        "budget": int(config["train"]["steps"]),
-    }
+    told = {"name": rule.name, "train": rule.train_accuracy, "val": rule.val_accuracy}
+    if rule.name == FINAL_ACCURACY:
+        return {**told, "slack": rule.slack, "budget": budget}
+    share = isinstance(rule.gap, float) and rule.gap < 1
+    return {**told, "gap": str(rule.gap), "share": share, "budget": budget}
 
 
 def _colors() -> dict[str, str]:
@@ -162,7 +161,7 @@ def _id_bytes(run_id: str) -> bytes:
         return bytes(8)
 
 
-def _outcomes(table: Any, frame: pd.DataFrame) -> dict[str, np.ndarray]:
+def _outcomes(table: Any, frame: pd.DataFrame, rule: Rule) -> dict[str, np.ndarray]:
     """What the rule reads, as `phasegrok.phases.codes_of` does; a crossing is a step or a code."""
     column = column_of(table)
     found: dict[str, np.ndarray] = {}
@@ -178,6 +177,9 @@ def _outcomes(table: Any, frame: pd.DataFrame) -> dict[str, np.ndarray]:
             f"{side}_recorded": recorded,
         }
     noise, status = frame["task.label_noise"].to_numpy(float), frame["status"]
+    if rule.name == FINAL_ACCURACY:
+        found |= {name: frame[name].to_numpy(float) for name in rule.kind.columns}
+        found["full_below"] = limits(noise, rule.slack)
     statuses = ("decided", "finished", "diverged", "failed")
     return found | {
         "steps": _whole(frame.loc[:, "steps"]),

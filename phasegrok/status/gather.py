@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from phasegrok.errors import FAILED, OK
 from phasegrok.status.jobs import JobLine, happened, job_lines
@@ -26,7 +27,8 @@ MOST_EVENTS = 10
 class Status:
     """How a sweep stands.
 
-    runs: planned runs by what became of them: done, failed, or the state of their pack. given_up:
+    runs: planned runs by what became of them: done, failed, or the state of their pack. rounds: of
+    a refined sweep, how many runs each round asked for and how many of them are done. given_up:
     how many of the failed ones are not tried again. asked: whether SLURM answered; None if
     nothing was submitted. jobs: those with something left to tell; silent_jobs: how many ended
     without. rate: run-steps/s of the living workers. eta: seconds until what is in flight is
@@ -38,6 +40,7 @@ class Status:
     name: str
     planned: int
     runs: Counter[str]
+    rounds: Mapping[int, tuple[int, int]]
     given_up: int
     phases: Counter[str]
     packs: Sequence[Pack]
@@ -76,7 +79,7 @@ def gather(store: Store) -> Status:
         InputError: it is no sweep's directory.
     """
     config = store.config()
-    plan = store.plan(("run_id", "pack_id"))
+    plan = store.plan(("run_id", "pack_id", "round"))
     ended = ran(store, config, {row["run_id"] for row in plan})
     scene = Scene.of(store)
     found = packs(plan, ended, scene)
@@ -95,6 +98,7 @@ def gather(store: Store) -> Status:
         name=config["sweep"]["name"],
         planned=len(plan),
         runs=+runs,
+        rounds=_rounds(plan, ended),
         given_up=len(ended.given_up),
         phases=ended.phases,
         packs=found,
@@ -109,6 +113,13 @@ def gather(store: Store) -> Status:
         warnings=_warnings(scene, found),
         collected=_is_collected(store),
     )
+
+
+def _rounds(plan: Sequence[Mapping[str, Any]], ended: Ran) -> dict[int, tuple[int, int]]:
+    rounds = [(row["round"], row["run_id"]) for row in plan if row.get("round") is not None]
+    asked = Counter(number for number, _ in rounds)
+    done = Counter(number for number, run_id in rounds if run_id in ended.done)
+    return {number: (asked[number], done[number]) for number in sorted(asked)}
 
 
 def _rate(scene: Scene) -> float:

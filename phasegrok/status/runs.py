@@ -54,7 +54,7 @@ class Failure:
 
 def ran(store: Store, config: Mapping[str, Any], planned: set[str]) -> Ran:
     """What the rows of a store tell of the planned runs."""
-    asked = Asked.of(dict(config))
+    asked = Asked.of(dict(config), store)
     rows = store.rows([*ANSWER_COLUMNS, "written", "reused_from"])
     if not len(rows):
         return Ran(set(), set(), set(), Counter(), np.zeros(0))

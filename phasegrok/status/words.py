@@ -47,6 +47,10 @@ def _head(status: Status) -> list[str]:
     runs = ", ".join(_counts(status.runs, ("done", "failed", *STATES[1:])))
     planned = f"{counted(status.planned, 'run')}: {runs or 'none planned'}"
     lines = [f"{status.name} in {status.path}", planned]
+    if status.rounds:
+        each = [f"{n} ({done if done < of else 'all'} of {counted(of, 'run')} done)"
+                for n, (of, done) in status.rounds.items()]  # fmt: skip
+        lines.append(f"rounds so far: {', '.join(each)}")
     if status.phases.total():
         labels = (*phases.PHASES, phases.UNDECIDED)
         lines.append(f"phases so far: {', '.join(_counts(status.phases, labels))}")

@@ -8,5 +8,6 @@ from phasegrok.store.directory import Store, kept_path
 from phasegrok.store.files import write_whole
 from phasegrok.store.loading import load
 from phasegrok.store.schema import swept
+from phasegrok.store.weights import load_weights
 
-__all__ = ["Store", "kept_path", "load", "swept", "write_whole"]
+__all__ = ["Store", "kept_path", "load", "load_weights", "swept", "write_whole"]

@@ -24,7 +24,7 @@ from phasegrok.store.files import (
     write_text,
 )
 from phasegrok.store.provenance import versions
-from phasegrok.store.schema import CURVES, plan_schema, result_schema, swept
+from phasegrok.store.schema import CURVES, completed, plan_schema, result_schema, swept
 
 log = logging.getLogger("phasegrok")
 
@@ -256,7 +256,7 @@ class Store:
     def collected(self, curves: bool = True) -> pa.Table:
         """All rows as results.parquet has them: planned runs in plan order, the others by id.
 
-        `phase` is decided under the rule of sweep.yaml, so re-classifying is collecting.
+        `phase` is decided under the rule of sweep.yaml; `round` is only in a refined sweep.
         """
         config = self.config()
         schema = result_schema(swept(config))
@@ -264,7 +264,9 @@ class Store:
             schema = pa.schema([field for field in schema if field.name not in CURVES])
         table = tables.conformed(self.rows(schema.names), schema)
         rule = phases.Rule.from_config(config["phase"])
-        return tables.told(table, self._plan(["run_id", "config"]), rule, config["train"]["steps"])
+        plan = self._plan(["run_id", "config", "round"])
+        table = tables.told(table, plan, rule, config["train"]["steps"])
+        return tables.with_rounds(table, plan) if config["sweep"].get("refine") else table
 
     def current(self, curves: bool = True) -> pa.Table:
         """results.parquet if it is whole and no part is newer, else what it would be now."""
@@ -272,7 +274,7 @@ class Store:
         if self.results_file.exists() and self.results_file.stat().st_mtime >= newest:
             table = self._read(self.results_file, **reading(curves))
             if table is not None:
-                return table
+                return completed(table)
         return self.collected(curves)
 
     def compact(self) -> pa.Table:

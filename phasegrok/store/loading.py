@@ -12,6 +12,7 @@ from phasegrok.errors import InputError
 from phasegrok.store import tables
 from phasegrok.store.directory import Store, reading
 from phasegrok.store.files import read_table
+from phasegrok.store.schema import completed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,4 +61,4 @@ def _load_one(path: Path, curves: bool) -> pa.Table:
             f"{path} was not written by phasegrok: it lacks {', '.join(missing)}; "
             f"it has {', '.join(table.schema.names[:12])}"
         )
-    return table
+    return completed(table)

@@ -11,9 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from phasegrok import cells, representation
+from phasegrok import cells, observables, representation
 
-SCHEMA_VERSION = 1
+# 2: observables that only some runs have: corrupted_acc, clean_acc, ipr, and their curves;
+# kept_weights.
+SCHEMA_VERSION = 2
 
 _TEXT, _INT, _REAL, _FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 
@@ -38,11 +40,14 @@ HYPERPARAMETERS: dict[str, pa.DataType] = {
     "split_seed": _INT,
 }
 
-# Thresholds that train_step and val_step of this row refer to, and the gap behind its phase.
+# Thresholds that train_step and val_step of this row refer to, and the rest of the rule behind its
+# phase; null is what that rule does not read, and no name is first crossing.
 RULE: dict[str, pa.DataType] = {
+    "phase.name": _TEXT,
     "phase.train_accuracy": _REAL,
     "phase.val_accuracy": _REAL,
     "phase.gap": _REAL,
+    "phase.slack": _REAL,
 }
 
 OUTCOME: dict[str, pa.DataType] = {
@@ -54,12 +59,7 @@ OUTCOME: dict[str, pa.DataType] = {
     "val_step": _INT,
     "train_steps": pa.list_(_INT),
     "val_steps": pa.list_(_INT),
-    "train_acc": _REAL,
-    "val_acc": _REAL,
-    "train_loss": _REAL,
-    "val_loss": _REAL,
-    "weight_norm": _REAL,
-    "max_val_acc": _REAL,
+    **dict.fromkeys([*observables.OBSERVABLES, *observables.BEST], _REAL),
     "phase": _TEXT,
 }
 
@@ -67,12 +67,7 @@ OUTCOME: dict[str, pa.DataType] = {
 REPRESENTATION: dict[str, pa.DataType] = dict.fromkeys(representation.COLUMNS, _REAL)
 
 CURVES: dict[str, pa.DataType] = {
-    "curve.step": pa.list_(_INT),
-    "curve.train_acc": pa.list_(_REAL),
-    "curve.val_acc": pa.list_(_REAL),
-    "curve.train_loss": pa.list_(_REAL),
-    "curve.val_loss": pa.list_(_REAL),
-    "curve.weight_norm": pa.list_(_REAL),
+    f"curve.{name}": pa.list_(_INT if name == "step" else _REAL) for name in observables.CURVE
 }
 
 # Where and how a row came about; two trainings of one run may differ here and nowhere else.
@@ -88,6 +83,7 @@ PROVENANCE: dict[str, pa.DataType] = {
     "written": _REAL,
     "reused_from": _TEXT,
     "kept_state": _TEXT,
+    "kept_weights": _TEXT,
     "phasegrok": _TEXT,
     "torch": _TEXT,
     "commit": _TEXT,
@@ -109,13 +105,24 @@ def result_schema(swept: Mapping[str, Sequence[Any]]) -> pa.Schema:
     return pa.schema(list(fields.items()))
 
 
+def completed(table: pa.Table) -> pa.Table:
+    """Results with a column for every observable, null where they are older than it."""
+    wanted: dict[str, pa.DataType] = {name: OUTCOME[name] for name in observables.OBSERVABLES}
+    if CURVES.keys() & set(table.column_names):
+        wanted |= CURVES
+    for name, kind in wanted.items():
+        if name not in table.column_names:
+            table = table.append_column(name, pa.nulls(len(table), kind))
+    return table
+
+
 def plan_schema(swept: Mapping[str, Sequence[Any]], axes: Sequence[str]) -> pa.Schema:
     """The schema of plan.parquet: one row per planned run."""
     fields: dict[str, pa.DataType] = {"run_id": _TEXT, "seed": _INT}
     fields |= {key: column_type(values) for key, values in swept.items()}
     fields |= {f"index.{name}": _INT for name in axes}
     fields |= {"pack_id": _TEXT, "width": _INT, "compiled": _FLAG, "device": _TEXT}
-    fields |= {"lane_order": _INT}
+    fields |= {"lane_order": _INT, "round": _INT}
     return pa.schema([*fields.items(), ("config", _TEXT)])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from phasegrok.store.directory import Store
 from phasegrok.store.files import metadata
 from phasegrok.store.loading import load
 from phasegrok.store.schema import CURVES
+from phasegrok.store.weights import Weights, load_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +31,7 @@ class Source:
         config: the composed config; `frame`: a row per run, without curves.
         folder: where its figures go; `note`: what a reader should know of the results, or "".
         curves: run ids -> a row for each that has curves, with run_id and the list columns.
+        weights: run ids -> their final weights, as from `load_weights`.
     """
 
     config: dict[str, Any]
@@ -36,6 +39,7 @@ class Source:
     folder: Path
     note: str
     curves: Callable[[Sequence[str]], pd.DataFrame]
+    weights: Callable[[Sequence[str]], dict[str, Weights]]
 
 
 def open_source(path: Path) -> Source:
@@ -60,7 +64,8 @@ def open_source(path: Path) -> Source:
     planned = {row["run_id"] for row in store.plan(["run_id"])}
     lacking = len(planned - set(rows["run_id"].to_pylist()))
     note = f"{lacking} of {len(planned)} planned runs have no result yet; drawn without them"
-    return Source(config, rows.to_pandas(), path, note if lacking else "", curves)
+    kept = partial(load_weights, path)
+    return Source(config, rows.to_pandas(), path, note if lacking else "", curves, kept)
 
 
 def _rows(store: Store) -> pa.Table:
@@ -84,7 +89,10 @@ def _file(path: Path) -> Source:
             full["run_id"].isin(of), [name for name in ("run_id", *CURVES) if name in full]
         ]
 
-    return Source(json.loads(about)["config"], frame, path.parent, "", curves)
+    def weights(of: Sequence[str]) -> dict[str, Weights]:
+        raise InputError(f"{path} holds no weights: give the sweep's directory, which keeps them")
+
+    return Source(json.loads(about)["config"], frame, path.parent, "", curves, weights)
 
 
 def stores_below(folder: Path) -> list[Path]:

@@ -135,6 +135,14 @@ def told(table: pa.Table, plan: pa.Table, rule: phases.Rule, budget: int) -> pa.
     return table.set_column(table.schema.get_field_index("phase"), "phase", phase)
 
 
+def with_rounds(table: pa.Table, plan: pa.Table) -> pa.Table:
+    """Rows with the round of refinement in which the plan has their runs, null where it has not."""
+    if "round" not in plan.column_names:  # of before there were rounds
+        return table.append_column("round", pa.nulls(len(table), pa.int64()))
+    place = pc.index_in(table["run_id"], plan["run_id"].combine_chunks())
+    return table.append_column("round", plan["round"].take(place))
+
+
 def labels(table: pa.Table, rule: phases.Rule) -> pa.Array:
     """The phase of every row under a rule."""
     return pa.array(phases.LABELS).take(pa.array(phases.codes_of(column_of(table), rule)))

@@ -8,23 +8,28 @@ NumPy only, and within the tasks that need them scikit-learn, pandas and RDKit.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from phasegrok import options, streams
+from phasegrok.errors import InputError
 from phasegrok.options import number, suggestion
-from phasegrok.tasks import binary, clusters, graphs, images, liu2022, qm9, teacher, text
+from phasegrok.tasks import binary, clusters, files, graphs, images, liu2022, qm9, teacher, text
 from phasegrok.tasks.operations import operation
 from phasegrok.tasks.tables import Dataset, IntArray, Kind, Task, codebook, frozen
 
 __all__ = [
-    "COMMON", "KINDS", "Dataset", "dataset", "differs_per_seed", "faults", "has_codebook", "inputs",
-    "noisy_labels", "operation", "size", "split", "table", "train_size",
+    "COMMON", "KINDS", "Dataset", "corrupted", "dataset", "differs_per_seed", "faults",
+    "has_codebook", "inputs", "located", "noisy_labels", "operation", "size", "sizes", "split",
+    "table", "train_size",
 ]  # fmt: skip
+
+Indices = TypeVar("Indices", bound=Any)  # an array or a tensor of them
 
 KINDS: dict[str, Kind] = {
     "binary_operation": binary.KIND,
@@ -66,8 +71,36 @@ def dataset(task: Task, seed: int) -> Dataset:
 
 
 def table(task: Task) -> Dataset:
-    """The examples without what `dataset` adds for one run: one object for all runs of a task."""
+    """The examples without what `dataset` adds for one run: one object for all runs of a task.
+
+    Raises:
+        InputError: files cannot be read, or are not those by which the run is named.
+    """
+    if task.get("path") is not None and task.get("data") is not None:
+        _refuse_other_data(task["name"], task["path"], task["data"])
     return KINDS[task["name"]].table(task)
+
+
+@lru_cache(maxsize=16)
+def _refuse_other_data(name: str, path: str, data: str) -> None:
+    """Once for all runs: what a process has read stays as it was."""
+    if found := KINDS[name].files:
+        files.refuse_others(found(path), data)
+
+
+def located(task: Task) -> dict[str, Any]:
+    """The section with an absolute `path`, and with the fingerprint of the files there as `data`.
+
+    Where the files cannot be read it is left open; `faults` says why they cannot.
+    """
+    kind, path = KINDS.get(str(task.get("name"))), task.get("path")
+    if kind is None or kind.files is None or not isinstance(path, str) or not path:
+        return dict(task)
+    placed = {**task, "path": str(files.absolute(path))}
+    if placed.get("data") is None:
+        with suppress(InputError):
+            placed["data"] = files.fingerprint(kind.files(placed["path"]))
+    return placed
 
 
 def _published(task: Task) -> Callable[[Task, int], tuple[Any, IntArray]] | None:
@@ -78,6 +111,12 @@ def _published(task: Task) -> Callable[[Task, int], tuple[Any, IntArray]] | None
 def size(task: Task) -> int:
     """The number of examples, training and validation together, without building them."""
     return KINDS[task["name"]].size(task)
+
+
+def sizes(task: Task, seed: int) -> dict[str, int]:
+    """What a network is built with (`Dataset.sizes`), without reading examples from files."""
+    known = KINDS[task["name"]].sizes
+    return known(task) if known else dataset(task, seed).sizes
 
 
 def inputs(task: Task) -> str | None:
@@ -121,17 +160,22 @@ def _permutation(examples: int, split_seed: int) -> IntArray:
     return frozen(order.astype(np.int64))
 
 
+def corrupted(task: Task, train_indices: Indices) -> Indices:
+    """The training examples whose label is drawn anew: the first int(label_noise * n_train)."""
+    # Exact, so that 0.29 of 100 is 29.
+    share = Fraction(str(task.get("label_noise") or 0.0))
+    return train_indices[: int(share * len(train_indices))]
+
+
 def noisy_labels(task: Task, data: Dataset, train_indices: IntArray, seed: int) -> IntArray:
     """Labels with a share `label_noise` of the training ones replaced, [examples].
 
-    The first int(label_noise * train examples) of `train_indices` get a class drawn uniformly,
-    which may be the true one (Doshi et al. 2023). Positions and classes are nested: more noise
-    keeps what less noise changed. Validation labels stay true.
+    The `corrupted` ones get a class drawn uniformly, which may be the true one (Doshi et al. 2023).
+    Positions and classes are nested: more noise keeps what less noise changed. Validation labels
+    stay true.
     """
     labels = data.labels.copy()
-    # Exact, so that 0.29 of 100 is 29.
-    share = Fraction(str(task.get("label_noise") or 0.0))
-    noisy = train_indices[: int(share * len(train_indices))]
+    noisy = corrupted(task, train_indices)
     # One class is drawn per training example, used or not, so that the draws are nested.
     drawn = streams.generator(seed, "labels").integers(data.classes, size=len(train_indices))
     labels[noisy] = drawn[: len(noisy)]
@@ -144,12 +188,29 @@ def faults(task: Task) -> list[str]:
     if not isinstance(name, str) or name not in KINDS:
         return [_unknown(name), *_common_faults(task)]
     kind = KINDS[name]
-    semantic = kind.faults(task)
+    semantic = kind.faults(task) or _data_faults(task, kind)
     found = options.faults("task", task, {**COMMON, **kind.options}, name) + semantic
     # The sizes of the split can be judged if only the keys they follow from are right.
     keys = {"train_fraction": COMMON["train_fraction"], **kind.options}
     sized = not options.faults("task", {key: task.get(key) for key in keys}, keys, name)
     return found + (_size_faults(task) if sized and not semantic else [])
+
+
+def _data_faults(task: Task, kind: Kind) -> list[str]:
+    """Files that are not those of `task.data`, or of which nobody can tell."""
+    path, data = task.get("path"), task.get("data")
+    if kind.files is None or not isinstance(path, str) or not path:
+        return []
+    try:
+        found = kind.files(path)
+        there = files.fingerprint(found)
+        files.refuse_others(found, data if data and files.DATA.allows(data) else there)
+    except InputError as error:
+        return [
+            fault if fault.startswith("task.") else f"task.path = {path}: {fault}"
+            for fault in error.faults
+        ]
+    return []
 
 
 def _unknown(name: Any) -> str:

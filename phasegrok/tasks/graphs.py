@@ -12,7 +12,6 @@ for the kinds of each edge and its ends, standardised to mean 0 and variance 1.
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 from typing import Any
 
@@ -20,19 +19,17 @@ import numpy as np
 import numpy.typing as npt
 
 from phasegrok import streams
-from phasegrok.options import filled, integer, number
-from phasegrok.tasks.tables import Dataset, FloatArray, Kind, Task, frozen
+from phasegrok.options import filled, integer
+from phasegrok.tasks.tables import Dataset, FloatArray, Kind, Task, error_threshold, frozen
 
 BoolArray = npt.NDArray[np.bool_]
-
-ERROR_THRESHOLD = "> 0", lambda x: 0 < x < math.inf
 
 OPTIONS = {
     "examples": integer(2, default=400),
     "nodes": integer(2, default=8),
     "node_kinds": integer(1, default=4),
     "edge_kinds": integer(1, default=2),
-    "error_threshold": number(*ERROR_THRESHOLD, default=0.1),
+    "error_threshold": error_threshold(0.1),
     "data_seed": integer(0, default=0),
 }
 

@@ -7,14 +7,12 @@ scikit-learn.
 
 from __future__ import annotations
 
-import gzip
 import math
 import os
 import shutil
 import struct
 import sys
 import warnings
-import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +24,7 @@ import numpy.typing as npt
 from phasegrok import streams
 from phasegrok.errors import InputError
 from phasegrok.options import filled, integer, text
+from phasegrok.tasks import files
 from phasegrok.tasks.tables import Dataset, Kind, Task, frozen
 
 Bytes = npt.NDArray[np.uint8]
@@ -36,22 +35,20 @@ DIGITS_OPTIONS = {
 }
 MNIST_OPTIONS = {
     "path": text(default=None),
-    "data": text(default="mnist"),
+    "data": files.DATA,
     "examples": integer(2, default=2000),
     "data_seed": integer(0, default=0),
 }
 
-ALL_DIGITS, BRIGHTEST_DIGIT, BRIGHTEST_BYTE = 1797, 16, 255
+BRIGHTEST_DIGIT, BRIGHTEST_BYTE = 16, 255
+ALL_DIGITS, DIGIT_FEATURES, TEN = 1797, 64, 10
 
 # MNIST's four files: images and labels, of the training and of the test set.
 FILES = (
     ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 )
-MNIST_SHAPES = [(60_000, 28, 28), (10_000, 28, 28)]
-ALL_MNIST = 70_000
-# How often each digit stands in its training set. Other data of the same sizes have other counts.
-MNIST_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+ALL_MNIST, MNIST_FEATURES = 70_000, 28 * 28
 
 
 def _chosen(images: Bytes, labels: Bytes, examples: int, data_seed: int, brightest: int) -> Dataset:
@@ -102,6 +99,7 @@ DIGITS = Kind(
     table=lambda task: _digits(_digits_size(task), filled(task, DIGITS_OPTIONS)["data_seed"]),
     faults=lambda task: _too_many(task.get("examples"), ALL_DIGITS),
     inputs="vectors",
+    sizes=lambda task: {"features": DIGIT_FEATURES, "outputs": TEN},
 )
 
 
@@ -129,10 +127,10 @@ def _idx(file: Path, dimensions: int, whole: bool = True) -> _Idx:
     """
     size = 4 + 4 * dimensions
     try:
-        with (gzip.open if file.suffix == ".gz" else open)(file, "rb") as stream:
+        with files.opened(file) as stream:
             header, content = stream.read(size), stream.read() if whole else b""
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{file} cannot be read, it may be damaged or cut off: {error}") from error
+    except files.UNREADABLE as error:
+        raise files.damaged(file, error) from error
     magic = bytes([0, 0, 8, dimensions])  # 8: unsigned bytes
     short = len(header) < size
     if header[:4] != magic or short:
@@ -155,13 +153,12 @@ def _words(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
 
 
-def _parts(folder: Path, data: str, pixels: bool = True) -> tuple[list[_Idx], list[_Idx]]:
+def _parts(folder: Path, pixels: bool = True) -> tuple[list[_Idx], list[_Idx]]:
     """Images and labels, each of training and test set; without `pixels` headers of images only.
 
     Raises:
-        InputError: a file is missing or damaged, they do not belong together, or are not `data`.
+        InputError: a file is missing or damaged, or they do not belong together.
     """
-    folder = folder.expanduser()
     images, labels = (
         [_idx(_file(folder, pair[kind]), dimensions, whole) for pair in FILES]
         for kind, dimensions, whole in ((0, 3, pixels), (1, 1, True))
@@ -178,15 +175,17 @@ def _parts(folder: Path, data: str, pixels: bool = True) -> tuple[list[_Idx], li
             f"{images[0].file} must have images, as large as those of {images[1].file.name}; they "
             f"are {_words(first)} and {_words(last)}"
         )
-    if data == "mnist":
-        _refuse_others(images, labels[0])
     return images, labels
+
+
+def _mnist_files(path: str) -> list[Path]:
+    return [_file(files.absolute(path), name) for pair in FILES for name in pair]
 
 
 def _file(folder: Path, name: str) -> Path:
     """The file, or the same packed by gzip."""
     if not folder.is_dir():
-        raise InputError(f"{folder.absolute()} is no folder here; it must hold {_all_files()}")
+        raise InputError(f"{folder} is no folder here; it must hold {_all_files()}")
     for file in (folder / name, folder / f"{name}.gz"):
         if file.exists():
             return file
@@ -197,27 +196,10 @@ def _all_files() -> str:
     return f"{', '.join(name for pair in FILES for name in pair)}, each as it is or with .gz"
 
 
-def _refuse_others(images: list[_Idx], labels: _Idx) -> None:
-    """A run is named by `task.data` and not by the folder, so that the name has to be true."""
-    own = "other data need a name of their own, task.data=NAME"
-    for image, shape in zip(images, MNIST_SHAPES, strict=True):
-        if image.shape != shape:
-            raise InputError(
-                f"{image.file} has {_words(image.shape)} bytes of images where MNIST has "
-                f"{_words(shape)}; {own}"
-            )
-    counts = np.bincount(labels.content, minlength=len(MNIST_COUNTS)).tolist()
-    if counts != MNIST_COUNTS:
-        raise InputError(
-            f"{labels.file} has the digits 0, 1, ... {counts} times where MNIST has them "
-            f"{MNIST_COUNTS} times; {own}"
-        )
-
-
 @lru_cache(maxsize=4)
-def _mnist(path: str | None, data: str, examples: int, data_seed: int) -> Dataset:
-    parts = _parts(_fetched() if path is None else Path(path), data)
-    images, labels = (np.concatenate([file.array for file in files]) for files in parts)
+def _mnist(path: str | None, data: str | None, examples: int, data_seed: int) -> Dataset:
+    parts = _parts(_fetched() if path is None else files.absolute(path))
+    images, labels = (np.concatenate([each.array for each in part]) for part in parts)
     return _chosen(images, labels, examples, data_seed, BRIGHTEST_BYTE)
 
 
@@ -262,23 +244,34 @@ def keep(folder: Path, images: np.ndarray, labels: np.ndarray, training: int = 6
         shutil.rmtree(making, ignore_errors=True)
 
 
+def _mnist_sizes(task: Task) -> dict[str, int]:
+    values = filled(task, MNIST_OPTIONS)
+    return dict(_sizes_of(values["path"], values["data"]))
+
+
+@lru_cache(maxsize=4)
+def _sizes_of(path: str | None, data: str | None) -> dict[str, int]:
+    if path is None:
+        return {"features": MNIST_FEATURES, "outputs": TEN}
+    images, labels = _parts(files.absolute(path), pixels=False)
+    classes = max(int(each.content.max()) for each in labels) + 1
+    return {"features": math.prod(images[0].shape[1:]), "outputs": classes}
+
+
 def _mnist_faults(task: Task) -> list[str]:
     """Of images only the headers are looked at: the rest is read when it is needed."""
-    values = filled(task, MNIST_OPTIONS)
-    path, data = values["path"], values["data"]
-    if not (isinstance(data, str) and isinstance(path, str | None)):
+    path, examples = task.get("path"), filled(task, MNIST_OPTIONS)["examples"]
+    if path is None:
+        alone = f"task.data = {task.get('data')}: needs task.path, the folder of its files; without"
+        named = [f"{alone} one the data are MNIST of OpenML (task.data=null)"]
+        return named * (task.get("data") is not None) + _too_many(examples, ALL_MNIST)
+    if not MNIST_OPTIONS["path"].allows(path):
         return []
-    if path is None and data != "mnist":
-        return [
-            f"task.data = {data}: needs task.path, the folder of its files; without one the data "
-            "are MNIST (task.data=mnist)"
-        ]
     try:
-        labels = [] if path is None else _parts(Path(path), data, pixels=False)[1]
+        labels = _parts(files.absolute(path), pixels=False)[1]
     except InputError as error:
         return [f"task.path = {path}: {fault}" for fault in error.faults]
-    there = sum(file.shape[0] for file in labels) or ALL_MNIST
-    return _too_many(values["examples"], there)
+    return _too_many(examples, sum(each.shape[0] for each in labels))
 
 
 MNIST = Kind(
@@ -287,4 +280,6 @@ MNIST = Kind(
     table=lambda task: _mnist(**filled(task, MNIST_OPTIONS)),
     faults=_mnist_faults,
     inputs="vectors",
+    sizes=_mnist_sizes,
+    files=_mnist_files,
 )

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
@@ -27,9 +27,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from phasegrok.errors import InputError
-from phasegrok.options import filled, integer, number, suggestion, text
-from phasegrok.tasks.graphs import ERROR_THRESHOLD, regression
-from phasegrok.tasks.tables import Dataset, FloatArray, Kind, Task
+from phasegrok.options import filled, integer, suggestion, text
+from phasegrok.tasks import files
+from phasegrok.tasks.graphs import regression
+from phasegrok.tasks.tables import Dataset, FloatArray, Kind, Task, error_threshold
 
 SDF, CSV = "gdb9.sdf", "gdb9.sdf.csv"
 ELEMENTS = ("H", "C", "N", "O", "F")
@@ -40,9 +41,10 @@ INSTEAD = "task=random_graphs needs no file"
 
 OPTIONS = {
     "path": text(f"the folder of {SDF} and {CSV} (or choose task=random_graphs, which needs none)"),
+    "data": files.DATA,
     "target": text(default=ALPHA),
     "examples": integer(2, default=100),
-    "error_threshold": number(*ERROR_THRESHOLD, default=None),
+    "error_threshold": error_threshold(None),
 }
 
 
@@ -56,7 +58,19 @@ class Molecule(NamedTuple):
 
 def table(task: Task) -> Dataset:
     values = filled(task, OPTIONS)
-    return _table(_folder(values["path"]), values["target"], values["examples"])
+    return _table(*_asked(values))
+
+
+def sizes(task: Task) -> dict[str, int]:
+    """As large as the largest molecule, which nothing but the file tells."""
+    found, _ = _read(*_asked(filled(task, OPTIONS)))
+    nodes, features = max(len(molecule.atoms) for molecule in found), found[0].atoms.shape[-1]
+    return {"nodes": nodes, "node_features": features, "edge_features": len(BONDS), "outputs": 1}
+
+
+def _asked(values: Mapping[str, Any]) -> tuple[Path, str | None, str, int]:
+    path, data, target, examples = (values[key] for key in ("path", "data", "target", "examples"))
+    return files.absolute(path), data, target, examples
 
 
 def faults(task: Task) -> list[str]:
@@ -65,7 +79,7 @@ def faults(task: Task) -> list[str]:
     if not all(OPTIONS[key].allows(value) for key, value in values.items() if value is not None):
         return []
     try:
-        _read(_folder(values["path"]), values["target"], values["examples"])
+        _read(*_asked(values))
     except InputError as error:
         return error.faults
     if values["target"] == ALPHA or values["error_threshold"] is not None:
@@ -77,13 +91,9 @@ def faults(task: Task) -> list[str]:
     ]
 
 
-def _folder(path: str) -> Path:
-    return Path(path).expanduser().absolute()
-
-
 @lru_cache(maxsize=4)
-def _table(folder: Path, target: str, examples: int) -> Dataset:
-    found, targets = _read(folder, target, examples)
+def _table(folder: Path, data: str | None, target: str, examples: int) -> Dataset:
+    found, targets = _read(folder, data, target, examples)
     most = max(len(molecule.atoms) for molecule in found)
     nodes = np.zeros((examples, most, found[0].atoms.shape[-1]))
     edges = np.zeros((examples, most, most, len(BONDS)))
@@ -95,7 +105,9 @@ def _table(folder: Path, target: str, examples: int) -> Dataset:
 
 
 @lru_cache(maxsize=32)
-def _read(folder: Path, target: str, examples: int) -> tuple[list[Molecule], FloatArray]:
+def _read(
+    folder: Path, data: str | None, target: str, examples: int
+) -> tuple[list[Molecule], FloatArray]:
     """The first molecules and their targets, [examples].
 
     Raises:
@@ -222,4 +234,6 @@ KIND = Kind(
     faults=faults,
     inputs="graphs",
     regression=True,
+    sizes=sizes,
+    files=lambda path: [files.absolute(path) / SDF, files.absolute(path) / CSV],
 )

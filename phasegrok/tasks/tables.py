@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from phasegrok import streams
-from phasegrok.options import Option
+from phasegrok.options import Option, number
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -67,8 +69,18 @@ class Kind:
     regression: bool = False
     """Whether the targets are real vectors, an own one for each example; then the options hold
     `error_threshold`, below which an answer is right; where that is null, `table` says `within`."""
+    sizes: Callable[[Task], dict[str, int]] | None = None
+    """`Dataset.sizes` without reading the examples; None: there is nothing to read."""
+    files: Callable[[str], Sequence[Path]] | None = None
+    """The files that `task.path` names, of a task that reads any; they are known by `task.data`.
+    Raises InputError where there are none."""
     published: Callable[[Task, int], tuple[FloatArray | None, IntArray]] | None = None
     """With `draws: published`, the authors' codebook and their order of the examples, by seed."""
+
+
+def error_threshold(default: float | None) -> Option:
+    """The option of a regression below whose value the error of a right answer is."""
+    return number("> 0", lambda x: 0 < x < math.inf, default=default)
 
 
 def frozen(array: np.ndarray) -> np.ndarray:

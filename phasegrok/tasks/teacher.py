@@ -15,8 +15,8 @@ from itertools import pairwise
 import numpy as np
 
 from phasegrok import streams
-from phasegrok.options import filled, integer, number
-from phasegrok.tasks.tables import Dataset, FloatArray, Kind, Task, frozen
+from phasegrok.options import filled, integer
+from phasegrok.tasks.tables import Dataset, FloatArray, Kind, Task, error_threshold, frozen
 
 OPTIONS = {
     "features": integer(1, default=5),
@@ -24,7 +24,7 @@ OPTIONS = {
     "width": integer(1, default=100),
     "depth": integer(1, default=2),
     "examples": integer(2, default=200),
-    "error_threshold": number("> 0", lambda x: 0 < x < math.inf, default=0.01),
+    "error_threshold": error_threshold(0.01),
     "data_seed": integer(0, default=0),
 }
 

@@ -10,7 +10,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy as np
 from phasegrok import streams
 from phasegrok.errors import InputError
 from phasegrok.options import Option, filled, integer, text
+from phasegrok.tasks import files
 from phasegrok.tasks.tables import Dataset, IntArray, Kind, Task, frozen
 
 SENTIMENTS = ("negative", "positive")
@@ -103,6 +103,7 @@ PLANTED = Kind(
 ADVICE = "or choose task=planted_sentiment, which needs no file"
 IMDB_OPTIONS = {
     "path": text(f'the path of Kaggle\'s "IMDB Dataset.csv" ({ADVICE})'),
+    "data": files.DATA,
     "examples": integer(2, default=1000),
     "length": integer(1, default=32),
     "vocabulary": integer(1, default=1000),
@@ -113,14 +114,14 @@ NOT_OF_WORDS = re.compile(r"[\W\d]")
 
 
 @lru_cache(maxsize=4)
-def _imdb(path: str, examples: int, length: int, vocabulary: int) -> Dataset:
+def _imdb(path: str, data: str | None, examples: int, length: int, vocabulary: int) -> Dataset:
     """The first `examples` reviews of the file: of each the first `length` words that are among
     the `vocabulary` most frequent of all these reviews, stop-words aside.
 
     Raises:
         InputError: the file is not what it must be.
     """
-    reviews, labels = _read(path, examples)
+    reviews, labels = _read(path, data, examples)
     _, stop_words = _libraries()
     texts = [_words(review, stop_words) for review in reviews]
     counted = Counter(word for text in texts for word in text)
@@ -153,7 +154,7 @@ def _libraries() -> tuple[Any, frozenset[str]]:
 
 
 @lru_cache(maxsize=4)
-def _read(path: str, examples: int) -> tuple[Iterable[str], IntArray]:
+def _read(path: str, data: str | None, examples: int) -> tuple[Iterable[str], IntArray]:
     """The first reviews and their labels, [examples]."""
     pd, _ = _libraries()
 
@@ -163,7 +164,7 @@ def _read(path: str, examples: int) -> tuple[Iterable[str], IntArray]:
 
     try:
         # As text: a review may be "NA".
-        table = pd.read_csv(Path(path).expanduser(), nrows=examples, dtype=str,
+        table = pd.read_csv(files.absolute(path), nrows=examples, dtype=str,
                             keep_default_na=False, compression=None)  # fmt: skip
     except FileNotFoundError as error:
         raise fault("there is no such file") from error
@@ -186,13 +187,20 @@ def _read(path: str, examples: int) -> tuple[Iterable[str], IntArray]:
     return table["review"], frozen(np.array(labels, dtype=np.int64))
 
 
+def _imdb_sizes(task: Task) -> dict[str, int]:
+    values = filled(task, IMDB_OPTIONS)
+    symbols = values["vocabulary"] + 1
+    return {"symbols": symbols, "length": values["length"], "outputs": len(SENTIMENTS)}
+
+
 def _imdb_faults(task: Task) -> list[str]:
     """Whatever is wrong with the file is said before anything trains."""
     values = filled(task, IMDB_OPTIONS)
-    if not all(option.allows(values[key]) for key, option in IMDB_OPTIONS.items()):
+    read = {key: value for key, value in values.items() if key != "data"}
+    if not all(IMDB_OPTIONS[key].allows(value) for key, value in read.items()):
         return []
     try:
-        _read(values["path"], values["examples"])
+        _read(values["path"], values["data"], values["examples"])
     except InputError as error:
         return error.faults
     return []
@@ -204,4 +212,6 @@ IMDB = Kind(
     table=lambda task: _imdb(**filled(task, IMDB_OPTIONS)),
     faults=_imdb_faults,
     inputs="tokens",
+    sizes=_imdb_sizes,
+    files=lambda path: [files.absolute(path)],
 )

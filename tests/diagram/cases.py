@@ -16,7 +16,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from phasegrok import cells
-from phasegrok.phases import PHASES
+from phasegrok.diagram import lay_out
+from phasegrok.diagram.kinds import Asked, kind
+from phasegrok.frames import planned_axes
+from phasegrok.phases import KINDS, Rule
 
 X, Y = "task.train_fraction", "optim.weight_decay"
 
@@ -40,7 +43,8 @@ def config_of(**sweep: Any) -> dict[str, Any]:
                   "allow_overdecay": False, "groups": {}},
         "train": {"steps": 2000, "batch_size": None, "eval_every": 5, "dtype": "float32",
                   "loss": "mse"},
-        "phase": {"name": "liu2022", "train_accuracy": 0.9, "val_accuracy": 0.9, "gap": 0.05},
+        "phase": {"name": "first_crossing", "train_accuracy": 0.9, "val_accuracy": 0.9,
+                  "gap": 0.05},
         "seeds": 2,
         "split_seed": None,
         "sweep": {"name": "little", "row": None, "col": None, "zip": None, **axes, **sweep},
@@ -51,7 +55,7 @@ def frame_of(config: Mapping[str, Any]) -> pd.DataFrame:
     """Results of a sweep as a store loads them: the phases go round, cell by cell."""
     rows = []
     for i, run in enumerate(cells.runs(config)):
-        phase = PHASES[i // 2 % 4]
+        phase = KINDS["first_crossing"].phases[i // 2 % 4]
         fitted, generalised = phase != "confusion", phase in ("comprehension", "grokking")
         val_step = {"comprehension": 60.0, "grokking": 900.0}.get(phase)
         rows.append({
@@ -93,6 +97,22 @@ def stored(config: Mapping[str, Any], folder: Path, frame: pd.DataFrame | None =
     frame = frame_of(config) if frame is None else frame
     kept = frame.astype(object).where(frame.notna(), None).to_dict("records")
     store.write_rows(store.results_file, [_whole(row, i) for i, row in enumerate(kept)], config)
+    return folder
+
+
+def weighed(folder: Path) -> Path:
+    """The directory of a sweep with the final weights of its runs, which differ from run to run."""
+    from phasegrok.store import Store, weights
+
+    config = config_of()
+    frame = frame_of(config)
+    configs = [json.dumps(run.config) for run in cells.runs(config)]
+    frame = frame.assign(config=configs, kept_weights="all", ipr=np.linspace(0.1, 0.9, len(frame)))
+    rng, shapes = np.random.default_rng(0), {"left": (23, 9), "right": (23, 9), "readout": (9, 23)}
+    stored(config, folder, frame)
+    kept = {run_id: {name: rng.normal(size=shape) for name, shape in shapes.items()}
+            for run_id in frame["run_id"]}  # fmt: skip
+    weights.write(Store(folder), "all", kept)
     return folder
 
 
@@ -138,6 +158,25 @@ def painted(ax: Axes) -> dict[tuple[float, float], str]:
     return {
         tuple(centres[i]): to_hex(colors[i]).upper() for i in zip(*np.nonzero(solid), strict=True)
     }
+
+
+def asked(frame: pd.DataFrame | None = None, sweep: Any = None, **options: Any) -> Asked:
+    """A question about the small sweep, `sweep` being axes of its own."""
+    config = config_of(**(sweep or {}))
+    frame = frame_of(config) if frame is None else frame
+    frame = frame.assign(weight_norm=np.arange(len(frame)) + 1.0)
+    axes = planned_axes(config["sweep"])
+    return Asked("little", frame, axes, Rule(gap=0.05), 2000, **options)
+
+
+def drawn(name: str, question: Asked) -> Figure:
+    """The figure of this kind."""
+    return lay_out(kind(name).picture(question), "Words below.")
+
+
+def legend(figure: Figure) -> list[str]:
+    """The words of all legends below a figure's panels."""
+    return [text.get_text() for each in figure.subfigs[0].legends for text in each.get_texts()]
 
 
 def legend_texts(ax: Axes) -> list[str]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from phasegrok.diagram import lay_out
+from phasegrok.diagram.kinds import Asked, kind
 from phasegrok.diagram.laws import efficiency_picture
-from phasegrok.frames import Axis
+from phasegrok.errors import InputError
+from phasegrok.frames import Axis, planned_axes
 from phasegrok.frames.efficiency import FRACTION
+from tests.diagram.cases import LR, SCALES, Y, asked, config_of, drawn, legend
 
 NAN = float("nan")
 
@@ -44,3 +49,39 @@ def test_a_band_of_the_few_that_crossed_is_not_drawn_where_the_median_is_open() 
     )
     (band,) = ax.collections
     assert band.get_paths()[0].vertices[:, 0].min() == 0.6
+
+
+def to_accuracy(y: Any) -> Asked:
+    question = asked(sweep={"y": y}, accuracy=0.9)
+    ladder = [[None if np.isnan(step) else step] * 4 + [None] * 3
+              for step in question.runs["val_step"]]  # fmt: skip
+    return replace(question, runs=question.runs.assign(val_steps=ladder))
+
+
+def efficiency_lines(question: Asked) -> list[str]:
+    figure = drawn("efficiency", question)
+    (ax,) = figure.subfigs[0].axes
+    assert len([line for line in ax.lines if line.get_marker() == "o"]) == len(legend(figure)) - 2
+    return legend(figure)[:-2]
+
+
+@pytest.mark.parametrize(
+    ("y", "names"),
+    [
+        ({"param": Y, "values": [1.0001, 1.0002]},
+         ["weight decay = 1.0001", "weight decay = 1.0002"]),
+        ({"param": "train.batch_size", "values": [None, 512, 1024]},
+         [f"batch size (examples) = {size}" for size in ("full batch", "512", "1024")]),
+    ],
+    ids=["alike", "batches"],
+)  # fmt: skip
+def test_every_value_has_a_line_of_efficiency_under_its_own_name(y: Any, names: list[str]) -> None:
+    assert efficiency_lines(to_accuracy(y)) == names
+
+
+def test_more_lines_of_efficiency_than_can_be_told_apart_are_refused() -> None:
+    question = to_accuracy({**SCALES, "values": [1.0 + i / 10 for i in range(7)]})
+    by = dict(question.axes) | {"row": planned_axes(config_of(x=LR, y=None)["sweep"])["x"]}
+    twice = [question.runs.assign(**{"optim.lr": lr}) for lr in (0.001, 0.01)]
+    with pytest.raises(InputError, match=r"makes 14, .* 12 apart: .* --at optim.lr=VALUE"):
+        kind("efficiency").picture(replace(question, runs=pd.concat(twice), axes=by))

@@ -18,24 +18,25 @@ from phasegrok.diagram import data_hash, lay_out
 from phasegrok.diagram.colors import TRAIN, VAL
 from phasegrok.diagram.kinds import KINDS, Asked, described, kind
 from phasegrok.errors import InputError
-from phasegrok.frames import Axis, axis_cells, planned_axes
+from phasegrok.frames import Axis, axis_cells
 from phasegrok.phases import Rule, classify
-from tests.diagram.cases import LR, SCALES, ZERO, X, Y, check_layout, config_of, frame_of, only
+from tests.diagram.cases import (
+    LR,
+    SCALES,
+    ZERO,
+    X,
+    Y,
+    asked,
+    check_layout,
+    config_of,
+    drawn,
+    frame_of,
+    legend,
+    only,
+)
 
 MAPS = ("phase", "probability", "entropy", "train_steps", "val_steps", "delay", "weight_norm",
         "budget", "gap", "accuracy", "boundary")  # fmt: skip
-
-
-def asked(frame: pd.DataFrame | None = None, sweep: Any = None, **options: Any) -> Asked:
-    config = config_of(**(sweep or {}))
-    frame = frame_of(config) if frame is None else frame
-    frame = frame.assign(weight_norm=np.arange(len(frame)) + 1.0)
-    axes = planned_axes(config["sweep"])
-    return Asked("little", frame, axes, Rule(gap=0.05), 2000, **options)
-
-
-def drawn(name: str, question: Asked) -> Figure:
-    return lay_out(kind(name).picture(question), "Words below.")
 
 
 def panels(figure: Figure) -> list[Axes]:
@@ -47,10 +48,6 @@ def panels(figure: Figure) -> list[Axes]:
 def edges(ax: Axes) -> tuple[np.ndarray, np.ndarray]:
     corners = only(ax, QuadMesh).get_coordinates()
     return corners[0, :, 0], corners[:, 0, 1]
-
-
-def legend(figure: Figure) -> list[str]:
-    return [text.get_text() for each in figure.subfigs[0].legends for text in each.get_texts()]
 
 
 UNEVEN = {"x": {"param": X, "values": [0.1, 0.15, 0.4, 0.9]}, "y": ZERO}
@@ -259,42 +256,6 @@ def test_lines_join_no_names_and_do_not_cross_the_break_beside_zero(
     assert [len(line.get_xdata()) for line in marks] == [len(question.axes["x"].values)] * 2
 
 
-def to_accuracy(y: Any) -> Asked:
-    question = asked(sweep={"y": y}, accuracy=0.9)
-    ladder = [[None if np.isnan(step) else step] * 4 + [None] * 3
-              for step in question.runs["val_step"]]  # fmt: skip
-    return replace(question, runs=question.runs.assign(val_steps=ladder))
-
-
-def efficiency_lines(question: Asked) -> list[str]:
-    figure = drawn("efficiency", question)
-    (ax,) = figure.subfigs[0].axes
-    assert len([line for line in ax.lines if line.get_marker() == "o"]) == len(legend(figure)) - 2
-    return legend(figure)[:-2]
-
-
-@pytest.mark.parametrize(
-    ("y", "names"),
-    [
-        ({"param": Y, "values": [1.0001, 1.0002]},
-         ["weight decay = 1.0001", "weight decay = 1.0002"]),
-        ({"param": "train.batch_size", "values": [None, 512, 1024]},
-         [f"batch size (examples) = {size}" for size in ("full batch", "512", "1024")]),
-    ],
-    ids=["alike", "batches"],
-)  # fmt: skip
-def test_every_value_has_a_line_of_efficiency_under_its_own_name(y: Any, names: list[str]) -> None:
-    assert efficiency_lines(to_accuracy(y)) == names
-
-
-def test_more_lines_of_efficiency_than_can_be_told_apart_are_refused() -> None:
-    question = to_accuracy({**SCALES, "values": [1.0 + i / 10 for i in range(7)]})
-    by = dict(question.axes) | {"row": planned_axes(config_of(x=LR, y=None)["sweep"])["x"]}
-    twice = [question.runs.assign(**{"optim.lr": lr}) for lr in (0.001, 0.01)]
-    with pytest.raises(InputError, match=r"makes 14, .* 12 apart: .* --at optim.lr=VALUE"):
-        kind("efficiency").picture(replace(question, runs=pd.concat(twice), axes=by))
-
-
 def with_curves(ids: Sequence[str]) -> pd.DataFrame:
     curves = {"step": [0, 10], "weight_norm": [1.0, 2.0]}
     curves |= {f"{of}_{what}": [0.1, 0.9] for of in ("train", "val") for what in ("acc", "loss")}
@@ -310,6 +271,19 @@ def test_of_chosen_cells_those_without_a_run_are_named_and_the_others_drawn() ->
     assert "No curves yet: training fraction = 0.6, weight decay = 1" in picture.shows
     with pytest.raises(InputError, match="none of these cells has a run yet"):
         kind("curves").picture(replace(question, runs=gone, at={X: ["0.6"], Y: ["1"]}))
+
+
+def test_curves_have_a_line_of_corrupted_labels_where_there_are_any() -> None:
+    def noisy(ids: Sequence[str]) -> pd.DataFrame:
+        return with_curves(ids).assign(**{"curve.corrupted_acc": [[0.0, 1.0]] * len(ids)})
+
+    for curves, noise in ((with_curves, False), (noisy, True)):
+        question = asked(at={X: ["0.3"], Y: ["1"]}, curves=curves)
+        picture = kind("curves").picture(question)
+        entries = [str(entry.get_label()) for entry in picture.entries]
+        assert ("corrupted training labels" in entries) == noise
+        assert ("curve.corrupted_acc" in picture.reads) == noise
+        lay_out(picture, "")
 
 
 def noisy() -> Asked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from phasegrok import diagram
+from phasegrok import cells, diagram
 from phasegrok.__main__ import main
 from phasegrok.diagram.kinds import KINDS
+from phasegrok.store import Store
 from tests.diagram.cases import (
     LR,
     SCALES,
@@ -22,6 +24,7 @@ from tests.diagram.cases import (
     fixed_norms,
     frame_of,
     stored,
+    weighed,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -32,13 +35,14 @@ NEEDS = {
     "difference": ["--against", "DIR"],
     "scaling": ["--against", X, Y],
     "efficiency": ["--val-accuracy", "0.9"],
+    "pruning": ["--at", f"{X}=0.3", "--at", f"{Y}=1"],
 }
 
 # Kinds made of the phases of all runs alone, as the sweep's rule has decided them.
 PHASES_ALONE = ("phase", "probability", "entropy", "boundary", "difference")
 
 # Kinds whose numbers no rule decides.
-RULELESS = ("value", "weight_norm", "landscape")
+RULELESS = ("value", "weight_norm", "landscape", "rounds")
 
 
 @pytest.fixture(scope="module")
@@ -59,15 +63,36 @@ def sphere(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return stored(config, tmp_path_factory.mktemp("plot") / "little", frame)
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a small sweep with final weights."""
+    return weighed(tmp_path_factory.mktemp("plot") / "little")
+
+
+@pytest.fixture(scope="module")
+def refined(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a small sweep whose plan has rounds."""
+    config = config_of()
+    axes = {name: {**config["sweep"][name], "num": 3} for name in ("x", "y")}
+    config["sweep"] |= {**axes, "refine": {"start": [2, 2]}}
+    folder = stored(config, tmp_path_factory.mktemp("plot") / "little")
+    rows = [{"run_id": run.run_id, "seed": run.seed, "config": json.dumps(run.config),
+             "round": 1 + any(at % 2 for at in run.index.values())}
+            for run in cells.runs(config)]  # fmt: skip
+    Store(folder).write_plan(rows, config)
+    return folder
+
+
 def plot(directory: Path, *options: str) -> int:
     return main(["plot", str(directory), *options])
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_every_kind_is_drawn_from_a_directory_and_says_what_it_is(
-    name: str, sweep: Path, sphere: Path, tmp_path: Path
+    name: str, sweep: Path, sphere: Path, kept: Path, refined: Path, tmp_path: Path
 ) -> None:
-    sweep = sphere if name == "landscape" else sweep
+    stores = {"landscape": sphere, "ipr": kept, "pruning": kept, "rounds": refined}
+    sweep = stores.get(name, sweep)
     options = [str(sweep) if word == "DIR" else word for word in NEEDS.get(name, [])]
     assert plot(sweep, "--kind", name, *options, "--out", str(tmp_path), "--format", "png") == 0
     (path,) = tmp_path.iterdir()
@@ -82,6 +107,18 @@ def test_every_kind_is_drawn_from_a_directory_and_says_what_it_is(
     assert about["Software"].startswith("phasegrok")
     assert about["Command"].startswith("phasegrok plot little")
     assert name == "phase" or f"--kind {name}" in about["Command"]
+
+
+@pytest.mark.parametrize("name", ["ipr", "pruning"])
+def test_neurons_are_drawn_of_chosen_cells_with_kept_weights_alone(
+    name: str, sweep: Path, kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert plot(sweep, "--kind", name, *NEEDS["pruning"]) == 2
+    assert "store.weights=final" in capsys.readouterr().err
+    assert plot(kept / "results.parquet", "--kind", name, *NEEDS["pruning"]) == 2
+    assert "give the sweep's directory, which keeps them" in capsys.readouterr().err
+    assert plot(kept, "--kind", "pruning") == 2
+    assert f"choose one by --at {X}=VALUE --at {Y}=VALUE" in capsys.readouterr().err
 
 
 def diagram_frame(directory: Path) -> pd.DataFrame:

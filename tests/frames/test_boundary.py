@@ -270,7 +270,7 @@ def test_without_draws_there_is_no_band() -> None:
 @pytest.mark.parametrize("pair", [(G, G), ("rest", G), (G, "groking"), "most", (G,), (G, M, C)])
 def test_a_pair_that_is_none_names_the_phases_there_are(pair: tuple[str, str]) -> None:
     frame = strip([(3, 1), (1, 3)], [0.2, 0.4])
-    with pytest.raises(InputError, match="two of the phases comprehension, grokking"):
+    with pytest.raises(InputError, match="two of the phases coexistence, partial"):
         boundaries(frame, over(frame), pair)
 
 

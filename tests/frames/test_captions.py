@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from phasegrok.frames.captions import apart_text, caption, rule_text
+from phasegrok.frames.captions import apart_text, caption, rule_text, second_rule_text
 from phasegrok.frames.words import label
 from phasegrok.phases import Rule
 from tests.diagram.cases import X, Y, config_of, frame_of
@@ -67,6 +67,21 @@ def test_p_is_called_a_modulus_only_where_it_is_one(task: dict[str, Any], words:
     operations = {"param": "task.operation", "values": ["x+y", "mine:larger"]}
     config = config_of(row=operations)
     assert "modulus" not in caption(frame_of(config), config), "one of them may be no sum modulo p"
+
+
+def test_the_caption_says_what_makes_each_phase_of_final_accuracies() -> None:
+    text = rule_text(Rule(0.9, 0.95, name="final_accuracy"), 400)
+    assert text.startswith("Final accuracies, at step 400: fitted at training accuracy ≥ 0.9, ")
+    assert "validation accuracy ≥ 0.95. " in text and "below 1.05 − label noise, else" in text
+    for word in ("Coexistence", "Inversion", "full", "partial", "Memorization", "Forgetting",
+                 "Confusion", "diverged"):  # fmt: skip
+        assert word in text
+    assert "censored" not in text and "irst crossing" not in text
+    varied = rule_text(Rule(name="final_accuracy"), 400, "accuracy")
+    assert "at step 400: fitted and generalised at the accuracy above each map." in varied
+    assert second_rule_text(Rule(name="final_accuracy"), 800) == "In the second: at step 800."
+    gap = "In the second: 80 steps or more after fitting, within 800 steps."
+    assert second_rule_text(Rule(gap=0.1), 800) == gap
 
 
 def test_the_caption_states_the_rule_that_it_is_first_crossing_and_what_is_censored() -> None:

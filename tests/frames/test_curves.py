@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from phasegrok.errors import InputError
-from phasegrok.frames.curves import CURVES, curve_table
+from phasegrok.frames.curves import curve_table
 from phasegrok.frames.grid import Axis, axes_of
+from phasegrok.observables import CURVE as CURVES
 from tests.frames.cases import X, Y, runs_of
 
 

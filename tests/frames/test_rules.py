@@ -176,3 +176,12 @@ def test_rules_must_be_told_apart_and_a_reference_must_be_one_of_them() -> None:
         changes(full, "yours")
     with pytest.raises(InputError, match="train_step"):
         sensitivity(frame.drop(columns="train_step"), axes, [("mine", RULE)])
+
+
+def test_maps_of_other_gaps_and_budgets_are_of_first_crossing_alone() -> None:
+    final = Rule(name="final_accuracy")
+    with pytest.raises(InputError, match="the rule final_accuracy has no gap"):
+        gap_rules(final, [0.01])
+    with pytest.raises(InputError, match="of which runs keep none for a smaller one"):
+        budget_rules(final, 400)
+    assert [rule.train_accuracy for _, rule in accuracy_rules(final, (0.5, 0.9))] == [0.5, 0.9]

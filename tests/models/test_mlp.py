@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from phasegrok import models
+from phasegrok.circuits import neuron_ipr
 from phasegrok.models.mlp import MLP, PairTable, QuadraticMLP
 from tests.models.cases import (
     FEATURES,
@@ -32,6 +33,35 @@ def test_the_quadratic_mlp_is_the_published_formula_on_onehot_vectors():
     left, right = onehots()
     expected = (left @ module.left + right @ module.right) ** 2 @ module.readout
     assert close(module(all_pairs()), expected)
+
+
+# Mean accuracy over three draws; p, width -> measured by hand in NumPy (Gromov 2023, closed form).
+CLOSED_FORM = {
+    (97, 16): 0.21, (97, 32): 0.60, (97, 64): 0.956, (97, 128): 1.00,
+    (31, 16): 0.56, (31, 32): 0.82, (31, 64): 0.97, (31, 128): 1.00,
+    (23, 16): 0.45, (23, 32): 0.84, (23, 64): 0.98, (23, 128): 1.00,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("p, width", CLOSED_FORM)
+def test_the_closed_form_adds_untrained_and_better_the_wider_it_is(p: int, width: int):
+    torch.manual_seed(0)
+    pairs, draws = all_pairs(p), 6
+    model, right = {"name": "quadratic_mlp", "width": width, "init": "analytic"}, []
+    for _ in range(draws):
+        outputs = models.build(model, of_pairs(p, p))(pairs)
+        right.append((outputs.argmax(dim=1) == pairs.sum(dim=1) % p).float().mean().item())
+    assert sum(right) / draws == pytest.approx(CLOSED_FORM[p, width], abs=0.12)
+
+
+def test_the_closed_form_answers_one_in_the_mean_and_its_neurons_are_waves():
+    torch.manual_seed(0)
+    network = models.build({"name": "quadratic_mlp", "width": 2000, "init": "analytic"},
+                           of_pairs(13, 13))  # fmt: skip
+    pairs = all_pairs(13)
+    answers = network(pairs).gather(1, (pairs.sum(dim=1) % 13)[:, None])
+    assert answers.mean().item() == pytest.approx(1, abs=0.05)
+    assert torch.allclose(neuron_ipr(dict(network.named_parameters())), torch.ones(2000))
 
 
 def test_the_quadratic_mlp_starts_with_the_published_spread():

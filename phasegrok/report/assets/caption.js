@@ -23,16 +23,24 @@ function sliceText(data, state) {
 }
 
 function isOwnRule(data, rule) {
-  const { gap, ...others } = data.rule;
-  return Number(rule.gap) === Number(gap) &&
+  const { gap = 0, ...others } = data.rule;
+  return Number(rule.gap ?? 0) === Number(gap) &&
     Object.entries(others).every(([name, value]) => rule[name] === value);
 }
 
-/** The rule in words, which say that memorization is censored at the budget chosen. */
+/** The rule in words, as phasegrok.frames.captions has them, at the budget chosen. */
 function ruleText(rule) {
   const text = (value) => String(Number(value.toPrecision(6)));
-  return `First crossing: fitted at training accuracy ≥ ${text(rule.train)}, generalised at ` +
-    `validation accuracy ≥ ${text(rule.val)}. Grokking: generalised ` +
+  const thresholds = `fitted at training accuracy ≥ ${text(rule.train)}, generalised at ` +
+    `validation accuracy ≥ ${text(rule.val)}.`;
+  if (rule.name === "final_accuracy") {
+    return `Final accuracies, at step ${rule.budget}: ${thresholds} Coexistence: fitted and ` +
+      "generalised. Inversion: generalised, not fitted; full at a training accuracy below " +
+      `${text(1 + rule.slack)} − label noise, else partial. Memorization: fitted, not ` +
+      "generalised. Forgetting: neither, but had generalised before. Confusion: neither, and " +
+      "never had generalised. A diverged run has neither.";
+  }
+  return `First crossing: ${thresholds} Grokking: generalised ` +
     `${counted(text(gapSteps(rule, rule.budget)), "step")} or more after fitting. Memorization: ` +
     "fitted, even if it collapsed later, and not generalised within " +
     `${counted(rule.budget, "step")} (censored).`;

@@ -16,7 +16,7 @@ const inOrder = (values) => [...new Set(values)].sort((a, b) => a - b);
 
 /** The values that each slider stops at; the sweep's own are among them. */
 function stopsOf(data, share) {
-  const { train, val, gap, budget } = data.rule;
+  const { train, val, gap = 0, budget } = data.rule;
   const own = data.rule.share === share ? [Number(gap)] : [];
   const shares = [0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9];
   const gaps = share ? shares : [0, ...roundNumbers(1, budget)];
@@ -28,6 +28,9 @@ function stopsOf(data, share) {
     budget: inOrder(budgets.filter((value) => value > 0)),
   };
 }
+
+/** Whether the sweep's rule asks how long a run took from fitting to generalising. */
+const hasGap = (data) => "gap" in data.rule;
 
 /** What a threshold may be, as the rule in Python has it. */
 function allowed(name, value, share) {
@@ -109,13 +112,12 @@ function ruleControls(data, state, set) {
     state.rule.share ? "share" : "steps", (value) => rule(otherUnit(state.rule, value === "share")));
   const own = make("button", { type: "button", id: "own-rule", text: "The sweep's own rule" });
   own.addEventListener("click", () => set({ rule: { ...data.rule } }, true));
-  const gapWords = `Gap from which a run groks (${state.rule.share ? "share of the budget" : "steps"})`;
+  const gapWords = hasGap(data) && `Gap from which a run groks (${state.rule.share ? "share of the budget" : "steps"})`;
   return [
     ...["train", "val"].map((side) => threshold(side, sideWords[side], stops[side], state.rule[side],
       null, (value) => rule({ [side]: value }))),
-    threshold("gap", gapWords, stops.gap, Number(state.rule.gap), state.rule.share,
-      (value) => rule({ gap: String(value) })),
-    ...unit,
+    ...(gapWords ? [threshold("gap", gapWords, stops.gap, Number(state.rule.gap), state.rule.share,
+      (value) => rule({ gap: String(value) })), ...unit] : []),
     threshold("budget", "Budget (steps)", stops.budget, state.rule.budget, null,
       (value) => rule({ budget: value })),
     own,
@@ -180,7 +182,7 @@ function stateOf(data, hash, maps) {
   const share = parts.has("unit") ? parts.get("unit") === "share" : state.rule.share;
   for (const name of ["train", "val", "budget", "gap"]) {
     const value = Number(parts.get(name) ?? NaN);
-    if (!allowed(name, value, share)) continue;
+    if (!allowed(name, value, share) || (name === "gap" && !hasGap(data))) continue;
     if (name === "gap") Object.assign(state.rule, { gap: String(value), share });
     else state.rule[name] = value;
   }

@@ -61,7 +61,7 @@ function cellLines({ data, rule, summary, map }, cell) {
     .filter(([, count]) => count > 0)
     .map(([phase, count]) => `${phase} ${count} of ${counts.known + counts.undecided}` +
       (counts.undecided ? "" : ` ${percent(data, count, counts.known)}`) +
-      (phase === "memorization" ? `, censored at ${counted(numberText(rule.budget), "step")}` : ""));
+      (phase === "memorization" && rule.name !== "final_accuracy" ? `, censored at ${counted(numberText(rule.budget), "step")}` : ""));
   const none = runsOf(data, cell).length ? "no seed has a phase" : "no run here yet";
   lines.push(...(shares.length ? shares : [none]));
   if (counts.undecided) lines.push(`${counts.undecided} undecided: the stored data cannot answer this rule`);

@@ -1,7 +1,9 @@
-// The rule, exactly as phasegrok.phases has it: first crossings of two accuracies, and their gap.
+// The rules, exactly as phasegrok.phases has them: by first crossings of two accuracies and their
+// gap, or by both accuracies at the end of the budget.
 //
-// A rule is {train, val, gap, share, budget}: two accuracies, the gap as text in decimal digits
-// and whether it is a share of the budget or steps, and the budget in steps (null: each run's).
+// A rule is {name, train, val, budget} with {gap, share} or {slack}: two accuracies, the budget in
+// steps (null: each run's), the gap as text in decimal digits and whether it is a share of the
+// budget or steps. What the slack makes of each run's label noise Python has told (full_below).
 
 const NEVER = -1;
 const UNKNOWN = -2;
@@ -49,29 +51,47 @@ function seen(data, run, rule) {
 /** The phase of every run, as positions in data.labels. */
 function classified(data, rule) {
   const code = Object.fromEntries(data.labels.map((name, i) => [name, i]));
+  const phaseOf = rule.name === "final_accuracy" ? byFinalAccuracy(data, rule) : byFirstCrossing(data, rule);
+  const { status, steps } = data.columns;
+  return Uint8Array.from({ length: data.runs }, (_, run) =>
+    code[status[run] === FAILED || steps[run] === UNKNOWN ? "undecided" : phaseOf(run)]);
+}
+
+function byFirstCrossing(data, rule) {
   const { noisy } = data.columns;
   const gaps = new Map();
-  const labels = new Uint8Array(data.runs);
-  for (let run = 0; run < data.runs; run++) {
+  return (run) => {
     const { budget, steps, status, train, val } = seen(data, run, rule);
     if (!gaps.has(budget)) gaps.set(budget, gapSteps(rule, Math.max(budget, 0)));
+    if (train === UNKNOWN || val === UNKNOWN) return "undecided";
     const fitted = train >= 0;
     const generalised = val >= 0;
-    let name;
-    if (status === FAILED || steps === UNKNOWN || train === UNKNOWN || val === UNKNOWN) {
-      name = "undecided";
-    } else if (fitted && generalised) {
-      name = val - train < gaps.get(budget) ? "comprehension" : "grokking";
-    } else if (status !== DIVERGED && steps < budget) {
-      name = "undecided";
-    } else if (fitted) {
-      name = "memorization";
-    } else if (generalised) {
-      name = noisy[run] ? "inversion" : "val_only";
-    } else {
-      name = "confusion";
+    if (fitted && generalised) {
+      return val - train < gaps.get(budget) ? "comprehension" : "grokking";
     }
-    labels[run] = code[name];
-  }
-  return labels;
+    if (status !== DIVERGED && steps < budget) return "undecided";
+    if (fitted) return "memorization";
+    if (generalised) return noisy[run] ? "inversion" : "val_only";
+    return "confusion";
+  };
+}
+
+/** Accuracies are known where a run ended: at another budget its phase is not. */
+function byFinalAccuracy(data, rule) {
+  const [trainAcc, valAcc, best, below] = ["train_acc", "val_acc", "max_val_acc", "full_below"].map(data.column);
+  const { status, steps } = data.columns;
+  return (run) => {
+    const budget = budgetOf(data, run, rule);
+    const lost = status[run] === DIVERGED; // what diverged has lost all it knew
+    if (lost ? steps[run] > budget : steps[run] !== budget) return "undecided";
+    const [train, val] = lost ? [0, 0] : [trainAcc[run], valAcc[run]];
+    if (!Number.isFinite(train) || !Number.isFinite(val)) return "undecided";
+    if (val >= rule.val) {
+      if (train >= rule.train) return "coexistence";
+      return train < below[run] ? "full inversion" : "partial inversion";
+    }
+    if (train >= rule.train) return "memorization";
+    if (!Number.isFinite(best[run])) return "undecided";
+    return best[run] >= rule.val ? "forgetting" : "confusion";
+  };
 }

@@ -1,0 +1,35 @@
+"""How periodic neurons are in each phase: python analysis/neurons.py DIR [FOLDER]
+
+Draws neurons.png: the inverse participation ratio of the neurons of all runs of each phase. Needs
+a sweep's own directory with its final weights (store.weights=final).
+"""
+
+import sys
+
+from matplotlib.figure import Figure
+from study import Study, main
+
+from phasegrok import load_weights
+from phasegrok.frames import ipr_histogram, neuron_table
+from phasegrok.phases import PHASES
+
+
+def picture(study: Study) -> tuple[Figure, str]:
+    table = neuron_table(study.runs, load_weights(study.folder, study.runs["run_id"]))
+    phase = table["run_id"].map(study.runs.set_index("run_id")["phase"])
+    present = [name for name in PHASES if (phase == name).any()]
+    figure = Figure(figsize=(2.4 * len(present), 2.4), layout="constrained")
+    panels = figure.subplots(1, len(present), sharey=True, squeeze=False)[0]
+    for ax, name in zip(panels, present, strict=True):
+        bins = ipr_histogram(table[phase == name])
+        ax.bar(bins["low"], bins["share"], 0.05, align="edge", color="#3E4A89")
+        ax.set(title=name, xlabel="inverse participation ratio", xlim=(0, 1))
+    panels[0].set_ylabel("share of neurons")
+    return figure, (
+        f"Histograms of the inverse participation ratio of neurons of {study.name}, in each of the "
+        f"phases {', '.join(present)}."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(picture, __file__, sys.argv[1:]))

@@ -1,0 +1,119 @@
+"""Single neurons of kept weights: their IPR, and the network without some of them."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from phasegrok import cells, models, tasks
+from phasegrok.circuits import neuron_ipr
+from phasegrok.errors import InputError
+from phasegrok.frames.neurons import ORDERS, ipr_histogram, neuron_table, pruning
+from tests.diagram.cases import config_of
+
+P, WAVES, NOISE = 23, 96, 32
+
+
+def example(noise: float = 0.35) -> tuple[pd.DataFrame, dict[str, dict[str, np.ndarray]]]:
+    """One run whose network is closed-form waves and, beside them, small noise."""
+    config = config_of()
+    config["task"]["label_noise"] = noise
+    run = cells.runs(config)[0]
+    torch.manual_seed(0)
+    sizes = {"symbols": P, "outputs": P}
+    right = models.build({"name": "quadratic_mlp", "width": WAVES, "init": "analytic"}, sizes)
+    other = models.build({"name": "quadratic_mlp", "width": NOISE}, sizes)
+    both = zip(right.named_parameters(), other.parameters(), strict=True)
+    params = {
+        name: torch.cat([a, b], dim=0 if name == "readout" else 1).detach().numpy()
+        for (name, a), b in both
+    }
+    row = {"run_id": run.run_id, "seed": run.seed, "config": json.dumps(run.config)}
+    return pd.DataFrame([row]), {run.run_id: params}
+
+
+def direct(config: Any, params: dict[str, np.ndarray], without: list[int]) -> dict[str, float]:
+    """Accuracies of the module itself with the weights of these neurons zero."""
+    module = models.build({"name": "quadratic_mlp", "width": WAVES + NOISE},
+                          {"symbols": P, "outputs": P})  # fmt: skip
+    module.load_state_dict({name: torch.tensor(array) for name, array in params.items()})
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            rows = parameter if name == "readout" else parameter.T
+            rows[without] = 0
+        task, seed = config["task"], config["seed"]
+        data, train = tasks.dataset(task, seed), tasks.split(task, config["split_seed"])
+        answers = module(torch.tensor(data.inputs)).argmax(dim=1).numpy()
+    labels = tasks.noisy_labels(task, data, train, seed)
+    right, noisy = answers == labels, int(task["label_noise"] * len(train))
+    held_out = np.ones(len(labels), bool)
+    held_out[train] = False
+    return {
+        "train_acc": right[train].mean(), "val_acc": right[held_out].mean(),
+        "corrupted_acc": right[train[:noisy]].mean(), "clean_acc": right[train[noisy:]].mean(),
+    }  # fmt: skip
+
+
+def test_removing_neurons_is_zeroing_their_weights_and_evaluating_again() -> None:
+    frame, weights = example()
+    (params,), config = weights.values(), json.loads(frame["config"][0])
+    table = pruning(frame, weights, shares=(0.0, 0.25, 0.6))
+    lowest = (
+        neuron_ipr({k: torch.tensor(v) for k, v in params.items()}).argsort(stable=True).tolist()
+    )
+    for order, neurons in (("lowest", lowest), ("highest", lowest[::-1])):
+        rows = table.loc[table["order"] == order].to_dict("records")
+        for row, count in zip(rows, (0, 32, 77), strict=True):
+            assert row["neurons"] == count
+            expected = direct(config, params, neurons[:count])
+            assert {name: row[name] for name in expected} == pytest.approx(expected)
+    assert table.groupby("removed")["val_acc"].nunique()[0.0] == 1, "nothing is removed yet"
+    again = pruning(frame, weights, shares=(0.0, 0.25, 0.6))
+    pd.testing.assert_frame_equal(table, again)
+
+
+def test_noise_goes_first_or_last_and_waves_alone_give_the_answers() -> None:
+    frame, weights = example()
+    table = pruning(frame, weights, shares=(0.0, 0.25, 0.75)).set_index(["order", "removed"])
+    assert list(dict.fromkeys(order for order, _ in table.index)) == list(ORDERS)
+    val = table["val_acc"]
+    assert val["lowest", 0.25] > 0.95, "the quarter that is noise"
+    assert val["highest", 0.75] < 0.2, "the waves"
+    clean = 1 - 0.35 + 0.35 / P
+    assert table["train_acc"]["lowest", 0.25] == pytest.approx(clean, abs=0.06)
+
+
+def test_without_label_noise_there_is_nothing_corrupted() -> None:
+    frame, weights = example(noise=0.0)
+    table = pruning(frame, weights, shares=(0.0,))
+    assert table[["corrupted_acc", "clean_acc"]].isna().to_numpy().all()
+    assert table["train_acc"].notna().all()
+
+
+def test_every_neuron_has_its_ipr_and_the_histogram_counts_all_with_weights() -> None:
+    frame, weights = example()
+    (params,) = weights.values()
+    params["left"][:, 0] = params["right"][:, 0] = params["readout"][0] = 0
+    table = neuron_table(frame, weights)
+    assert table["neuron"].tolist() == list(range(WAVES + NOISE))
+    assert math.isnan(table["ipr"][0])
+    assert np.allclose(table["ipr"][1:WAVES], 1) and table["ipr"][WAVES:].max() < 0.6
+    bins = ipr_histogram(table, bins=10)
+    assert bins["neurons"].sum() == WAVES + NOISE - 1
+    assert bins["neurons"].iloc[-1] == WAVES - 1 and bins["share"].sum() == pytest.approx(1)
+    assert (bins["low"][0], bins["high"][9]) == (0, 1)
+
+
+def test_neurons_of_other_networks_are_refused_with_those_that_have_them() -> None:
+    frame, weights = example()
+    config = json.loads(frame["config"][0])
+    config["model"]["name"] = "mlp"
+    other = frame.assign(config=json.dumps(config))
+    with pytest.raises(InputError, match=r"of runs of model=quadratic_mlp on .* modulo task\.p"):
+        neuron_table(other, weights)
