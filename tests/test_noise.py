@@ -57,6 +57,10 @@ def test_a_lane_draws_what_its_run_draws_alone():
     assert torch.equal(vmap(one)(SEEDS, steps), alone)
 
 
+def test_a_rate_keeps_the_digits_of_the_config():
+    assert Dropout(0.3).rate.item() == 0.3
+
+
 def test_an_evaluation_is_without_dropout():
     x = torch.randn(SHAPE)
     assert Dropout(0.9).eval()(x) is x

@@ -30,7 +30,9 @@ class Dropout(nn.Module):
 
     def __init__(self, rate: float):
         super().__init__()
-        self.register_buffer("rate", torch.tensor(float(rate)), persistent=False)
+        # float64 keeps every digit for runs in float64; the engine casts it to a run's dtype.
+        exact = torch.tensor(rate, dtype=torch.float64)
+        self.register_buffer("rate", exact, persistent=False)
         self.register_buffer("seed", torch.tensor(0), persistent=False)
         self.register_buffer("step", torch.tensor(0), persistent=False)
 
