@@ -27,6 +27,9 @@ SEMANTICS = 1
 SECTIONS = ("task", "model", "optim", "train")
 RUN_TRAIN_KEYS = ("steps", "batch_size", "eval_every", "dtype", "loss", "vectorise")
 
+# Values by which a setting does as little as by null.
+SAME_AS_NULL = {"optim.fix_norm": False, "model.dropout": 0}
+
 # In a run's config but not in its id. A longer budget follows the same trajectory further; where
 # data lie (`task.data` says what they are) and the others allow or arrange a training without
 # changing it.
@@ -218,8 +221,8 @@ def canonical(config: Mapping[str, Any]) -> str:
 
 
 def unset(key: str, value: Any) -> bool:
-    """Whether a run is the same without this leaf: it is null, or false where that means null."""
-    return value is None or (key == "optim.fix_norm" and value is False)
+    """Whether a run is the same without this leaf: it is null, or what means the same there."""
+    return value is None or (key in SAME_AS_NULL and value == SAME_AS_NULL[key])
 
 
 def _hashed(text: str) -> str:
@@ -268,13 +271,14 @@ def shared_part(config: Mapping[str, Any]) -> Config:
     side by side must have it in common too.
     """
     own_task = ("train_fraction", "label_noise", "target_seed", "error_threshold", "path")
-    optim = config["optim"]
+    optim, model = config["optim"], config["model"]
     groups = optim.get("groups") or {}
     # How much noise is a lane's own; whether there is any, and more to measure, is not.
     noisy = {"noisy": True} if config["task"].get("label_noise") else {}
     return {
         "task": {k: v for k, v in config["task"].items() if k not in own_task} | noisy,
-        "model": {k: v for k, v in config["model"].items() if k != "init_scale"},
+        "model": {k: v if k != "dropout" else "some" for k, v in model.items()
+                  if v is not None and k != "init_scale"},
         "optim": {
             "name": optim["name"],
             "clipped": optim.get("clip_norm") is not None,

@@ -53,7 +53,7 @@ def repeat(store: Store, row: Mapping[str, Any]) -> Replay:
     table, weights = folder / f"{run.run_id}.parquet", folder / f"{run.run_id}.pt"
     store.write_rows(table, [again], config)
     state = outcome.state or {}
-    write_whole(weights, lambda file: torch.save(state["params"], file))
+    write_whole(weights, lambda file: torch.save({**state["params"], **state["running"]}, file))
     return Replay(again, differing, (table, weights))
 
 

@@ -12,7 +12,11 @@ import numpy as np
 
 
 def seed_for(seed: int, purpose: str) -> int:
-    """The 63-bit seed of one purpose ("init", "split", "labels", "targets", "batches") of a run."""
+    """The 63-bit seed of one purpose of a run.
+
+    Purposes are "init", "split", "labels", "targets", "batches", and "dropout LAYER" for each layer
+    that draws.
+    """
     digest = hashlib.sha256(f"{seed}/{purpose}".encode()).digest()
     return int.from_bytes(digest[:8], "little") >> 1
 

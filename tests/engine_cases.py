@@ -85,9 +85,15 @@ MODELS: dict[str, dict[str, Any]] = {
     "transformer nanda": {**TRANSFORMER, **NANDA},
     "vector_mlp": {"name": "vector_mlp", "width": 11},
     "tanh vector_mlp": {"name": "vector_mlp", "activation": "tanh", "width": 11},
+    "quadratic_mlp batch norm": {"name": "quadratic_mlp", "width": 13, "norm": "batch"},
+    "mlp batch norm": {**LEARNED, "activation": "tanh", "depth": 2, "width": 9, "norm": "batch"},
+    "vector_mlp layer norm": {"name": "vector_mlp", "width": 11, "norm": "layer"},
     "lstm": {"name": "lstm", "embedding_dim": 3, "width": 5},
     "message_passing": {"name": "message_passing", "width": 7, "pooled_width": 6},
 }
+
+
+SWITCHES = ("warmup", "clip", "noise", "sphere", "dropout")
 
 
 @dataclass(frozen=True)
@@ -110,21 +116,21 @@ class Case:
     clip: float | None = None
     noise: bool = False
     sphere: bool = False
+    dropout: bool = False
 
     @property
     def name(self) -> str:
         used = [self.model, self.loss, self.optim]
         used += [f"batches of {self.batch_size}"] if self.batch_size else []
         used += ["group"] if self.group else []
-        used += [w for w in ("warmup", "clip", "noise", "sphere") if getattr(self, w)]
+        used += [w for w in SWITCHES if getattr(self, w)]
         return ", ".join(used)
 
     @property
     def options(self) -> set[str]:
         """The options of training that this case uses."""
         used = {"minibatch" if self.batch_size else "full batch"}
-        more = ("group", "warmup", "clip", "noise", "sphere")
-        return used | {w for w in more if getattr(self, w)}
+        return used | {w for w in ("group", *SWITCHES) if getattr(self, w)}
 
 
 CASES = (
@@ -168,6 +174,15 @@ CASES = (
     Case("quadratic_mlp", "x+y", "mse", "adam", 0.01, sphere=True, batch_size=10, group="left"),
     Case("lstm", "texts", "cross_entropy", "adamw", 0.01, batch_size=9, clip=0.1),
     Case("lstm", "texts", "mse", "sgd", 0.3, group="recurrent", noise=True),
+    # Under a batch norm, dropout of nearly all leaves gradients that cancel, whose rounding errors
+    # Adam would make steps of.
+    Case("quadratic_mlp batch norm", "x+y", "mse", "adamw", 0.01, batch_size=10),
+    Case("quadratic_mlp batch norm", "x*y", "mse", "sgd", 0.1, dropout=True),
+    Case("mlp batch norm", "x+y", "cross_entropy", "adamw", 0.01, group="norm"),
+    Case("mlp batch norm", "x-y", "mse", "sgd", 0.1, batch_size=10, dropout=True),
+    Case("vector_mlp layer norm", "clusters", "mse", "sgd", 0.1),
+    Case("vector_mlp layer norm", "clusters", "cross_entropy", "adam", 0.01, dropout=True),
+    Case("transformer power", "x+y", "cross_entropy", "adam", 0.01, dropout=True),
 )
 
 every_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
@@ -195,11 +210,20 @@ def spread(lane: int) -> float:
     return lane / (lane + 3)
 
 
+def dropout_of(lane: int) -> float:
+    """From none to nearly all."""
+    return (0.0, 0.3, 0.9)[lane] if lane < 3 else spread(lane)
+
+
 def _config(case: Case, lane: int, train: Mapping[str, Any]) -> Config:
     noise = 0.2 + 0.3 * spread(lane) if case.noise else 0.0
     return {
         "task": {**TASKS[case.task], "label_noise": noise, **_threshold(case, lane)},
-        "model": {**MODELS[case.model], "init_scale": 1.1 + 0.5 * spread(lane)},
+        "model": {
+            **MODELS[case.model],
+            **({"dropout": dropout_of(lane)} if case.dropout else {}),
+            "init_scale": 1.1 + 0.5 * spread(lane),
+        },
         "optim": _optim(case, lane),
         "train": {
             "batch_size": case.batch_size,

@@ -14,7 +14,8 @@ SGD = {case.model: replace(case, optim="sgd", batch_size=None, group=None, warmu
        for case in CASES}  # fmt: skip
 # A network of each family in which every training example has a place of its own.
 FAMILIES = ("quadratic_mlp", "gelu slots concat", "relu onehot", "liu2022 vector", "vector_mlp",
-            "transformer power", "transformer nanda", "message_passing")  # fmt: skip
+            "transformer power", "transformer nanda", "message_passing", "mlp batch norm",
+            "vector_mlp layer norm")  # fmt: skip
 
 
 @pytest.mark.parametrize("family", FAMILIES)

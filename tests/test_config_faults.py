@@ -100,6 +100,8 @@ def test_a_word_that_looks_like_a_number_is_shown_in_quotes():
         ({"task__label_noise": 1}, "task.label_noise = 1: must be a number from 0 up to"),
         ({"train__steps": 401}, "train.steps = 401: must be a multiple of train.eval_every = 5"),
         ({"optim__groups__lefft__lr": 1}, "optim.groups.lefft is no part of the model"),
+        ({"model__norm": "batch", "train__batch_size": 1}, "train.batch_size = 1: one example has "
+         "no variance, which model.norm = batch needs"),
         ({"optim__momentum": 0.9}, "optim.momentum = 0.9: must be null, for adamw does not read"),
         ({"optim__name": "sgd"}, "optim.betas = [0.9, 0.98]: must be null, for sgd does not read "
          "it; set optim.betas=null (and choose sgd by optim=sgd)"),
@@ -194,6 +196,15 @@ def test_all_faults_are_named_at_once():
     for key in wrong:
         assert sum(fault.startswith(key) for fault in found) == 1, (key, found)
     assert len(found) == len(wrong)
+
+
+def test_dropout_and_norm_of_a_network_without_are_faults_among_all_others():
+    found = composing_faults(
+        "task=liu2022_addition", "~task.p", "model=liu2022_toy", "+model.norm=batch",
+        "+sweep.row.param=model.dropout", "+sweep.row.values=[0,1.5]", "optim.lr=0",
+    )  # fmt: skip
+    for key in ("model.norm = batch: liu2022_toy takes no such key", "sweep.row", "optim.lr = 0"):
+        assert sum(fault.startswith(key) for fault in found) == 1, (key, found)
 
 
 def test_a_missing_section_is_a_fault_and_no_crash():

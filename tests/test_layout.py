@@ -25,7 +25,7 @@ PACKAGE = ROOT / "phasegrok"
 
 # Left never imports right. A new module takes its place here first.
 ORDER: list[str] = [
-    *("errors", "words", "options", "cells", "lattice", "phases", "streams", "slurm"),
+    *("errors", "words", "options", "cells", "lattice", "phases", "streams", "hashing", "slurm"),
     *("tasks", "models", "losses", "optim", "circuits", "observables", "representation"),
     *(
         "engine",
@@ -70,7 +70,10 @@ DOORS = {
 
 # Who may import it when the module itself is imported; others may do so inside a function.
 EAGER_DOORS = {
-    "torch": {"models", "losses", "optim", "circuits", "engine", "states", "jobs", "replay"},
+    "torch": {
+        *("hashing", "models", "losses", "optim", "circuits"),
+        *("engine", "states", "jobs", "replay"),
+    },
     "pandas": {"frames", "diagram", "report"},
 }
 

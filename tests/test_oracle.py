@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from torch import Tensor, nn
@@ -24,7 +25,9 @@ from phasegrok.cells import Run
 from phasegrok.engine import Given, Outcome, prepare
 from phasegrok.engine.batches import batch_positions
 from phasegrok.engine.prepare import Array, Prepared
+from phasegrok.models.layers import BatchNorm, Dropout, LayerNorm
 from phasegrok.observables import OBSERVABLES
+from phasegrok.streams import seed_for
 from tests.engine_cases import CASES, MODELS, Case, every_case, lanes, trained, with_config
 
 # The largest difference of a parameter or observable, relative to max(1, its size), after STEPS.
@@ -40,8 +43,49 @@ COMPILED = (
     Case("transformer nanda", "x+y", "mse", "adam", 0.01),
     Case("tanh vector_mlp", "teacher", "mse", "adamw", 0.01, sphere=True),
     Case("message_passing", "graphs", "mse", "adam", 0.01),
+    Case("quadratic_mlp batch norm", "x*y", "mse", "sgd", 0.1, dropout=True),
 )  # fmt: skip
 REGRESSIONS = [case for case in CASES if case.task in ("teacher", "graphs")]
+
+
+def scrambled(value: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The hash `lowbias32` (C. Wellons), of 32 bits."""
+    low = np.uint64(2**32 - 1)
+    value = value & low
+    value = (value ^ (value >> np.uint64(16))) * np.uint64(0x7FEB352D) & low
+    value = (value ^ (value >> np.uint64(15))) * np.uint64(0x846CA68B) & low
+    return value ^ (value >> np.uint64(16))
+
+
+class Masked(nn.Module):
+    """Dropout of the elements that the run's seed, the step and their places say."""
+
+    def __init__(self, rate: float, seed: int):
+        super().__init__()
+        self.rate, self.seed, self.step = rate, seed, 0
+
+    def kept(self, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+        low, high = np.array([self.seed % 2**32, self.step ^ (self.seed >> 31)], dtype=np.uint64)
+        number = scrambled(scrambled(low) ^ scrambled(high))
+        for size in shape:
+            number = scrambled(number[..., None] ^ scrambled(np.arange(size, dtype=np.uint64)))
+        return number >= self.rate * 2**32 // 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        return x * torch.from_numpy(self.kept(tuple(x.shape))) / (1 - self.rate)
+
+
+def by_torch(layer: nn.Module, name: str, prepared: Prepared) -> nn.Module:
+    """The layer as PyTorch has it, or as it is."""
+    if isinstance(layer, Dropout):
+        rate = prepared.run.config["model"]["dropout"]
+        return Masked(rate, seed_for(prepared.run.seed, f"dropout {name}"))
+    width = len(layer.bias) if isinstance(layer, BatchNorm | LayerNorm) else 0
+    if isinstance(layer, BatchNorm):
+        return nn.BatchNorm1d(width)
+    return nn.LayerNorm(width) if isinstance(layer, LayerNorm) else layer
 
 
 @dataclass
@@ -55,7 +99,11 @@ class Plain:
     @classmethod
     def trained(cls, run: Run, given: Given | None = None) -> Plain:
         prepared = prepare(run, given)
-        network = prepared.module.double()
+        network = prepared.module
+        for name, layer in list(network.named_modules()):
+            if (plain := by_torch(layer, name, prepared)) is not layer:
+                network.set_submodule(name, plain)
+        network = network.double().train()
         names = dict(network.named_parameters())
         assert names.keys() == prepared.params.keys()
         network.load_state_dict(prepared.params, strict=False)
@@ -73,6 +121,9 @@ class Plain:
             examples = self.prepared.train_indices
             if self.prepared.batch is not None:
                 examples = examples[self._positions(step)]
+            for layer in self.network.modules():
+                if isinstance(layer, Masked):
+                    layer.step = step
             optimiser.zero_grad()
             self.loss(config["train"]["loss"], examples).backward()
             if config["optim"]["clip_norm"] is not None:
@@ -109,6 +160,7 @@ class Plain:
     @torch.no_grad()
     def observed(self, name: str) -> dict[str, float]:
         """The observables, each by its definition."""
+        self.network.eval()
         train = self.prepared.train_indices
         val = torch.tensor([i for i in range(len(self.labels)) if i not in set(train.tolist())])
         norms = [p.norm() for p in self.network.parameters()]
@@ -169,6 +221,8 @@ def assert_agree(outcome: Outcome, plain: Plain, loss: str) -> None:
         got, start = outcome.state["params"][name], plain.prepared.params[name]
         assert _difference(got, expected) < TOLERANCE, name
         assert (got - start).norm() > MOVED * start.norm(), f"{name} has hardly moved"
+    for name, row in outcome.state["running"].items():
+        assert _difference(row, plain.network.get_buffer(name)) < TOLERANCE, name
     observed = plain.observed(loss)
     assert {name for name in OBSERVABLES if outcome.row.get(name) is not None} == observed.keys()
     for name, value in observed.items():
@@ -218,7 +272,7 @@ def test_the_cases_cover_every_model_loss_optimiser_and_option_at_least_twice():
     used = Counter(word for c in CASES for word in {c.optim, c.loss, *c.options})
     assert {word for word, count in used.items() if count < 2} == set()
     wanted = {"adamw", "adam", "sgd", "mse", "cross_entropy", "full batch", "minibatch"}
-    assert used.keys() == wanted | {"group", "warmup", "clip", "noise", "sphere"}
+    assert used.keys() == wanted | {"group", "warmup", "clip", "noise", "sphere", "dropout"}
     assert {c.loss for c in CASES if c.model.startswith("liu2022")} == {"mse"}  # on a codebook
 
 
@@ -229,6 +283,7 @@ def test_the_lanes_of_a_case_differ_in_every_number_that_lanes_may_differ_in(cas
     numbers = {"optim.lr", "optim.weight_decay", "optim.betas", "optim.eps", "optim.momentum"}
     numbers |= {"model.init_scale", "seed", "split_seed"}
     numbers |= {"task.label_noise"} if case.noise else set()
+    numbers |= {"model.dropout"} if case.dropout else set()
     numbers |= {"task.error_threshold"} if case in REGRESSIONS else set()
     numbers |= {"optim.warmup_steps"} if case.warmup else set()
     numbers |= {"optim.clip_norm"} if case.clip else set()

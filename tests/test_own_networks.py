@@ -13,6 +13,7 @@ from torch._dynamo.utils import counters
 from phasegrok import InputError
 from phasegrok.cells import Run
 from phasegrok.engine import Given, Mode, Pack, cpu_numerics, outcomes
+from phasegrok.models.layers import BatchNorm, Dropout
 from tests.engine_cases import CASES, NEVER_STOP, lanes, of_sizes, trained, with_config
 
 PLAIN = next(case for case in CASES if case.model == "quadratic_mlp" and case.optim == "adamw")
@@ -92,6 +93,31 @@ class Normalised(Own):
         return self.norm(super().hidden(pairs))
 
 
+class Layered(Own):
+    """Dropout and batch normalisation as they can be had."""
+
+    def __init__(self, symbols: int, outputs: int):
+        super().__init__(symbols, outputs)
+        self.norm = BatchNorm(16)
+        self.dropout = Dropout(0.3)
+
+    def hidden(self, pairs: Tensor) -> Tensor:
+        return self.dropout(self.norm(super().hidden(pairs)))
+
+
+class Averaging(Own):
+    """A buffer that is replaced, but that nobody carries."""
+
+    def __init__(self, symbols: int, outputs: int):
+        super().__init__(symbols, outputs)
+        self.register_buffer("seen", torch.zeros(16))
+
+    def hidden(self, pairs: Tensor) -> Tensor:
+        hidden = super().hidden(pairs)
+        self.seen = hidden.detach().mean(dim=0)
+        return hidden
+
+
 class Frozen(Own):
     def __init__(self, symbols: int, outputs: int):
         super().__init__(symbols, outputs)
@@ -103,9 +129,10 @@ def own_runs(name: str, **train: Any) -> list[Run]:
     return [with_config(r, model={"name": f"{__name__}:{name}", "init_scale": 1.0}) for r in runs]
 
 
-def test_a_users_own_network_trains_in_lanes_as_in_a_loop():
+@pytest.mark.parametrize("name", ["Own", "Layered"])
+def test_a_users_own_network_trains_in_lanes_as_in_a_loop(name):
     vectorised, looped = (
-        trained(own_runs("Own", vectorise=vectorise), 2) for vectorise in (True, False)
+        trained(own_runs(name, vectorise=vectorise), 2) for vectorise in (True, False)
     )
     for name, outcome in vectorised.items():
         assert outcome.row["train_loss"] == pytest.approx(looped[name].row["train_loss"], rel=1e-9)
@@ -141,7 +168,8 @@ def test_an_own_network_that_does_not_run_under_vmap_gets_one_message_and_trains
         ("Noisy", "forward draws random numbers (dropout?)"),
         ("Narrow", "forward must give [49, 7] here, gives [49]"),
         ("Broken", "its forward fails (RuntimeError: mat1 and mat2"),
-        ("Normalised", "forward changes its buffer norm.running_mean"),
+        ("Normalised", "forward changes its buffer norm.num_batches_tracked, norm.running_mean"),
+        ("Averaging", "forward changes its buffer seen"),
         ("Frozen", "embedding.weight does not require a gradient"),
     ],
 )

@@ -97,7 +97,7 @@ def differences(one: Outcome, other: Outcome) -> list[str]:
 
 
 def _tensors(state: Mapping[str, Any]) -> Iterable[tuple[str, Tensor]]:
-    yield from state["params"].items()
+    yield from (state["params"] | state["running"]).items()
     for slot, rows in state["slots"].items():
         yield from ((f"{slot} of {name}", row) for name, row in rows.items())
 

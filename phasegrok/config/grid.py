@@ -15,7 +15,8 @@ from phasegrok.config.composing import NO_HEADER
 from phasegrok.config.words import leaves, meant, shown
 
 # Axes whose values can only be judged together: same section, or one that reads the other.
-JUDGED_TOGETHER = ({"task"}, {"model"}, {"train"}, {"task", "train"}, {"model", "optim"})
+JUDGED_TOGETHER = ({"task"}, {"model"}, {"train"}, {"task", "train"}, {"model", "optim"},
+                   {"model", "train"})  # fmt: skip
 NAMES = {"task.name", "model.name"}  # what a network reads is all it shares with a task
 MOST_PAIRS = 10_000
 MOST_VALUES_NAMED = 3

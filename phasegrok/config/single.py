@@ -139,6 +139,8 @@ def _meant_together(config: Config, bad: set[str]) -> Iterator[str]:
         yield from _optim_faults(config["optim"])
     if {"model", "optim"} <= sound and not model_faults:
         yield from _group_faults(config)
+    if {"model", "train"} <= sound and not model_faults:
+        yield from _norm_faults(config["model"], config["train"])
     if "train" in sound:
         yield from _step_faults(config["train"])
     if "launch" in sound:
@@ -195,6 +197,11 @@ def _group_faults(config: Config) -> Iterator[str]:
                 f"optim.groups.{group} is no part of the model {config['model']['name']}, whose "
                 f"parts are {', '.join(parts)}"
             )
+
+
+def _norm_faults(model: Mapping[str, Any], train: Mapping[str, Any]) -> Iterator[str]:
+    if model.get("norm") == "batch" and train["batch_size"] == 1:
+        yield "train.batch_size = 1: one example has no variance, which model.norm = batch needs"
 
 
 def _step_faults(train: Mapping[str, Any]) -> Iterator[str]:

@@ -1,17 +1,13 @@
-"""Minibatches drawn per lane by a counter-based hash: no generator state, no host, any device.
-
-The order of a run's examples in an epoch depends only on (seed, epoch), so a resumed run draws
-what an uninterrupted one draws, and a GPU what a CPU draws.
-"""
+"""Minibatches drawn per lane: the order of a run's examples is a hash of (seed, epoch)."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from phasegrok.hashing import hashed
 from phasegrok.optim import Tensors
 
-_MASK = 0xFFFFFFFF
 _POSITION_BITS = 20
 MAX_EXAMPLES = 1 << _POSITION_BITS
 
@@ -40,17 +36,5 @@ def epoch_order(seed: Tensor, epoch: Tensor, n_train: int) -> Tensor:
     the order is the same under every sorting algorithm.
     """
     position = torch.arange(n_train, device=seed.device)
-    key = mixed(mixed(position ^ (seed & _MASK)) ^ mixed(epoch ^ ((seed >> 31) & _MASK)))
+    key = hashed(seed, epoch, position)
     return ((key << _POSITION_BITS) | position).sort().values & (MAX_EXAMPLES - 1)
-
-
-def mixed(value: Tensor) -> Tensor:
-    """A 32-bit integer hash (the `lowbias32` finaliser, C. Wellons), computed in int64.
-
-    The second multiplier is written minus 2**32, which is the same modulo 2**32 and keeps the
-    product within int64, where overflow would be undefined in compiled code.
-    """
-    value = value & _MASK
-    value = ((value ^ (value >> 16)) * 0x7FEB352D) & _MASK
-    value = ((value ^ (value >> 15)) * (0x846CA68B - (1 << 32))) & _MASK
-    return value ^ (value >> 16)

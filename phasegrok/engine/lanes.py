@@ -23,6 +23,7 @@ from phasegrok.cells import shared_part
 from phasegrok.engine.graphs import Graph
 from phasegrok.engine.prepare import Prepared
 from phasegrok.engine.step import (
+    BUFFER,
     SHARED,
     Arguments,
     Evaluate,
@@ -35,6 +36,7 @@ from phasegrok.engine.step import (
 )
 from phasegrok.engine.trial import check_parts, try_out
 from phasegrok.errors import InputError
+from phasegrok.models import layers
 from phasegrok.optim import Slots, Tensors
 
 
@@ -63,6 +65,7 @@ class Lanes:
         self.done = torch.zeros(rows, dtype=torch.int64, device=mode.device)
         self.data = _stacked(_lane_data(first), rows, mode.device)
         self.data["inputs"] = first.inputs.to(mode.device)
+        self.running = {name: self.data[f"{BUFFER}{name}"] for name in layers.running(first.module)}
         self.hyper = _stacked(_hyper_tensors(first), rows, mode.device)
         everything = self.params, self.slots, self.done, self.data, self.hyper
         self._name: str = first.run.config["model"]["name"]
@@ -88,6 +91,8 @@ class Lanes:
         self.done[lane] = state["done"]
         for key, row in data.items():
             self.data[key][lane].copy_(row)
+        for key, row in state.get("running", {}).items():
+            self.running[key][lane].copy_(row)
         for key, row in _hyper_tensors(prepared).items():
             self.hyper[key][lane].copy_(row)
 
@@ -106,11 +111,9 @@ class Lanes:
     def state_of(self, lane: int) -> dict[str, Any]:
         """A copy of a lane's training state on the CPU, from which `fill` goes on bit for bit."""
         return {
-            "params": {k: v[lane].to("cpu", copy=True) for k, v in self.params.items()},
-            "slots": {
-                slot: {k: v[lane].to("cpu", copy=True) for k, v in rows.items()}
-                for slot, rows in self.slots.items()
-            },
+            "params": _row(self.params, lane),
+            "slots": {slot: _row(rows, lane) for slot, rows in self.slots.items()},
+            "running": _row(self.running, lane),
             "done": int(self.done[lane]),
         }
 
@@ -124,7 +127,7 @@ class Lanes:
             with unguarded() if self.mode.compiled else nullcontext():
                 self._train(steps)
                 return self._observed()
-        state = self.params, self.slots, self.done
+        state = self._state()
         before = pytree.tree_map(torch.clone, state)
         try:
             with self._compiling():
@@ -136,13 +139,18 @@ class Lanes:
         self._proven = True
         return values
 
+    def _state(self) -> tuple[Tensors, Slots, Tensor, Tensors]:
+        """What a step changes."""
+        return self.params, self.slots, self.done, self.running
+
     def _train(self, steps: int) -> None:
         if self.done.is_cuda:
             if steps not in self._graphs:
-                state = self.params, self.slots, self.done
                 # No method of these lanes: they would hold each other, and much memory, too long.
-                update = functools.partial(self._update, *state, self.data, self.hyper)
-                self._graphs[steps] = Graph(update, state)
+                update = functools.partial(
+                    self._update, self.params, self.slots, self.done, self.data, self.hyper
+                )
+                self._graphs[steps] = Graph(update, self._state())
             self._graphs[steps].repeat(steps)
         else:
             for _ in range(steps):
@@ -191,6 +199,10 @@ def _stacked(row: Mapping[str, Tensor], rows: int, device: str) -> Tensors:
     return {k: v.to(device).expand(rows, *v.shape).clone() for k, v in row.items()}
 
 
+def _row(rows: Tensors, lane: int) -> Tensors:
+    return {key: value[lane].to("cpu", copy=True) for key, value in rows.items()}
+
+
 def _lane_data(prepared: Prepared) -> Tensors:
     """What a lane reads while it trains, apart from the shared inputs."""
     indices = prepared.train_indices
@@ -212,7 +224,7 @@ def _lane_data(prepared: Prepared) -> Tensors:
         data["within"] = torch.tensor(prepared.within, dtype=torch.float64)
     if prepared.batches is not None:
         data["batches"] = prepared.batches
-    return data | {f"buffer.{k}": v for k, v in prepared.buffers.items()}
+    return data | {f"{BUFFER}{k}": v for k, v in prepared.buffers.items()}
 
 
 def _hyper_tensors(prepared: Prepared) -> Tensors:

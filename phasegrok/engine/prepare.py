@@ -17,6 +17,7 @@ from phasegrok import models, observables, optim, tasks
 from phasegrok.cells import Config, Run, shared_part
 from phasegrok.engine.batches import MAX_EXAMPLES
 from phasegrok.errors import InputError
+from phasegrok.models import layers
 from phasegrok.streams import seed_for
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -130,7 +131,7 @@ def prepare(run: Run, given: Given | None = None) -> Prepared:
     return Prepared(
         run=run,
         params=params,
-        buffers={k: _cast(v, dtype) for k, v in module.named_buffers()},
+        buffers=initial_buffers(module, seed, dtype),
         inputs=_inputs(tasks.table(config["task"]), dtype),
         labels=torch.tensor(np.asarray(labels), dtype=torch.int64),
         in_train=_mask(train_indices, dataset),
@@ -176,6 +177,14 @@ def initial_params(module: nn.Module, config: Config) -> dict[str, Tensor]:
     scale = config["model"].get("init_scale")
     scale = 1.0 if scale is None else scale
     return {k: v.detach() * scale for k, v in module.named_parameters()}
+
+
+def initial_buffers(module: nn.Module, seed: int, dtype: torch.dtype) -> dict[str, Tensor]:
+    """The model's buffers; each of its Dropout layers has a stream of its own, by its name."""
+    buffers = {k: _cast(v, dtype) for k, v in module.named_buffers()}
+    for name in layers.dropouts(module):
+        buffers[f"{name}.seed"] = torch.tensor(seed_for(seed, f"dropout {name}"))
+    return buffers
 
 
 def _given_faults(given: Given, dataset: tasks.Dataset, n_train: int) -> list[str]:

@@ -12,6 +12,7 @@ every step sees all of it, train_indices [n_train] where a step draws a minibatc
 from __future__ import annotations
 
 import contextlib
+import copy
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -25,14 +26,15 @@ from torch.utils import _pytree as pytree
 
 from phasegrok import losses, optim
 from phasegrok.engine.batches import batch_positions
+from phasegrok.models import layers
 from phasegrok.observables import OBSERVABLES, Measured
 from phasegrok.optim import Slots, Tensors
 
 # params, slots, step, data, hyper: of one run or of all lanes
 Arguments = tuple[Tensors, Slots, Tensor, Tensors, Tensors]
-# Arguments -> (params, slots, step)
-Step = Callable[[Tensors, Slots, Tensor, Tensors, Tensors], tuple[Tensors, Slots, Tensor]]
-# Arguments, of which params, slots and step become what they are one update later
+# Arguments -> (params, slots, step, running), the last of which are the data that a step replaces
+Step = Callable[[Tensors, Slots, Tensor, Tensors, Tensors], tuple[Tensors, Slots, Tensor, Tensors]]
+# Arguments, of which params, slots, step and running become what they are one update later
 Update = Callable[[Tensors, Slots, Tensor, Tensors, Tensors], None]
 # (params, data) -> observables of the recipe, in its order, float64
 Evaluate = Callable[[Tensors, Tensors], Tensor]
@@ -50,28 +52,34 @@ class Recipe:
 
 def one_run(module: nn.Module, recipe: Recipe) -> tuple[Step, Evaluate]:
     """The step and the evaluation of a single run of this model."""
+    training, evaluating = module.train(), copy.deepcopy(module).eval()
+    clocks = [f"{name}.step" for name in layers.dropouts(module)]
+    running = layers.running(module)
 
-    def outputs(params: Tensors, data: Tensors, inputs: Tensor) -> Tensor:
-        return functional_call(module, {**params, **own_buffers(data)}, (inputs,))
-
-    def mean_loss(params: Tensors, data: Tensors, inputs: Tensor, labels: Tensor) -> Tensor:
-        predicted = outputs(params, data, inputs)
-        return losses.per_example(recipe.loss, predicted, labels, data.get("codebook")).mean()
+    def mean_loss(
+        params: Tensors, data: Tensors, done: Tensor, inputs: Tensor, labels: Tensor
+    ) -> tuple[Tensor, Tensors]:
+        tensors = {**params, **own_buffers(data), **dict.fromkeys(clocks, done)}
+        predicted = functional_call(training, tensors, (inputs,))
+        found = losses.per_example(recipe.loss, predicted, labels, data.get("codebook")).mean()
+        # What forward has put in a buffer's place stands in `tensors` now.
+        return found, {f"{BUFFER}{key}": tensors[key] for key in running}
 
     def step(
         params: Tensors, slots: Slots, done: Tensor, data: Tensors, hyper: Tensors
-    ) -> tuple[Tensors, Slots, Tensor]:
+    ) -> tuple[Tensors, Slots, Tensor, Tensors]:
         if "train_indices" in data:
             chosen = data["train_indices"][batch_positions(data, done, recipe.batch_size)]
             inputs, labels = data["inputs"][chosen], data["labels"][chosen]
         else:
             inputs, labels = data["train_inputs"], data["train_labels"]
-        grads = grad(mean_loss)(params, data, inputs, labels)
+        grads, moved = grad(mean_loss, has_aux=True)(params, data, done, inputs, labels)
         params, slots = optim.update(recipe.optim, params, grads, slots, done, hyper)
-        return params, slots, done + 1
+        return params, slots, done + 1, moved
 
     def evaluate(params: Tensors, data: Tensors) -> Tensor:
-        predicted = outputs(params, data, data["inputs"])
+        tensors = {**params, **own_buffers(data)}
+        predicted = functional_call(evaluating, tensors, (data["inputs"],))
         codebook = data.get("codebook")
         measured = Measured(
             params=params,
@@ -86,9 +94,13 @@ def one_run(module: nn.Module, recipe: Recipe) -> tuple[Step, Evaluate]:
     return step, evaluate
 
 
+# The module's buffers stand in the data under their names after this.
+BUFFER = "buffer."
+
+
 def own_buffers(data: Tensors) -> Tensors:
     """The module's buffers, by the names it gives them."""
-    return {k[len("buffer.") :]: v for k, v in data.items() if k.startswith("buffer.")}
+    return {key.removeprefix(BUFFER): v for key, v in data.items() if key.startswith(BUFFER)}
 
 
 # Data that all lanes share have no lane axis; the rest have it in front.
@@ -119,12 +131,14 @@ def in_place(step: Callable[..., Any]) -> Update:
     """
 
     def update(params: Tensors, slots: Slots, done: Tensor, data: Tensors, hyper: Tensors) -> None:
-        new_params, new_slots, new_done = step(params, slots, done, data, hyper)
+        new_params, new_slots, new_done, running = step(params, slots, done, data, hyper)
         for key, value in new_params.items():
             params[key].copy_(value)
         for slot, values in new_slots.items():
             for key, value in values.items():
                 slots[slot][key].copy_(value)
+        for key, value in running.items():
+            data[key].copy_(value)
         done.copy_(new_done)
 
     return update

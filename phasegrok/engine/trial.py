@@ -16,6 +16,7 @@ from torch.utils import _pytree as pytree
 from phasegrok import models
 from phasegrok.engine.step import Arguments, Recipe, own_buffers, program
 from phasegrok.errors import InputError
+from phasegrok.models import layers
 from phasegrok.optim import Tensors
 
 # Code below these folders is not the user's.
@@ -69,6 +70,7 @@ def _check_forward(
     name: str, module: nn.Module, params: Tensors, data: Tensors, outputs: int
 ) -> None:
     row = {key: value[0].clone() for key, value in (params | own_buffers(data)).items()}
+    untouched = dict(row)
     before = _generators()
     with torch.no_grad():
         output: Any = functional_call(module, row, (data["inputs"],))
@@ -76,17 +78,25 @@ def _check_forward(
     wanted = [len(data["inputs"]), outputs]
     if given != wanted:
         raise InputError(f"model.name = {name}: forward must give {wanted} here, gives {given}")
-    kept = own_buffers(data)
-    if changed := [key for key in kept if not torch.equal(row[key], kept[key][0])]:
+    if changed := _changed(untouched, own_buffers(data), row, layers.running(module)):
         raise InputError(
             f"model.name = {name}: forward changes its buffer {', '.join(changed)} (batch "
-            "normalisation?), which is not carried from step to step"
+            "normalisation?), which is not carried from step to step; take BatchNorm of "
+            "phasegrok.models.layers, whose buffers are"
         )
     if any(not torch.equal(*states) for states in zip(before, _generators(), strict=True)):
         raise InputError(
             f"model.name = {name}: forward draws random numbers (dropout?), so that the same run "
-            "would not come out the same again"
+            "would not come out the same again; take Dropout of phasegrok.models.layers, whose are "
+            "the run's own"
         )
+
+
+def _changed(given: Tensors, kept: Tensors, now: Tensors, running: Iterable[str]) -> list[str]:
+    """The buffers that were written into, and those that were replaced and are not `running`."""
+    written = [key for key, rows in kept.items() if not torch.equal(given[key], rows[0])]
+    replaced = [key for key in kept.keys() - set(running) if now[key] is not given[key]]
+    return sorted({*written, *replaced})
 
 
 def _generators() -> list[Tensor]:

@@ -26,6 +26,8 @@ LABELS = {
     "model.activation": "activation",
     "model.embedding_dim": "embedding dimension",
     "model.embedding_scale": "embedding scale",
+    "model.dropout": "dropout rate",
+    "model.norm": "normalisation",
     "model.init_scale": "initialisation scale α",
     "optim.name": "optimiser",
     "optim.lr": "learning rate",

@@ -94,7 +94,8 @@ def faults(model: Model) -> list[str]:
         kind = KINDS[name]
         found = options.faults("model", model, {**COMMON, **kind.options}, name)
         values = options.filled(model, kind.options)
-        right = all(option.allows(values[key]) for key, option in kind.options.items())
+        set_ones = options.given(values).items()
+        right = all(kind.options[key].allows(value) for key, value in set_ones)
         return found + ([*kind.faults(values), *_unread_faults(model, kind)] if right else [])
     if isinstance(name, str) and own.is_path(name):
         allowed = {**COMMON, "options": own.OPTIONS}

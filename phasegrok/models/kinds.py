@@ -52,12 +52,18 @@ class Kind:
 
 POSITIVE = number("> 0", lambda x: 0 < x < math.inf, default=1.0)
 ACTIVATION = choice("relu", "gelu", "tanh", "quadratic", default="relu")
+DROPOUT = number("from 0 up to but not including 1", lambda x: 0 <= x < 1, default=None)
+NORM = choice("batch", "layer", default=None)
+
+
+def _with_norm(values: Values, parts: tuple[str, ...]) -> tuple[str, ...]:
+    return (*parts, "norm") if values["norm"] else parts
 
 
 def _mlp_parts(values: Values) -> tuple[str, ...]:
     # A one-hot vector times a matrix is the first layer already; see mlp.py.
     hidden = values["depth"] - (values["embedding"] == "onehot")
-    return ("embedding", "hidden", "readout") if hidden else ("embedding", "readout")
+    return _with_norm(values, ("embedding", *(("hidden",) if hidden else ()), "readout"))
 
 
 def _mlp_unread(values: Values) -> dict[str, str]:
@@ -140,9 +146,11 @@ KINDS: dict[str, Kind] = {
         "QuadraticMLP",
         {
             "width": integer(1, default=128),
+            "dropout": DROPOUT,
+            "norm": NORM,
             "init": choice("analytic", default=None),  # None: drawn from a normal distribution
         },
-        lambda values: ("left", "right", "readout"),
+        lambda values: _with_norm(values, ("left", "right", "readout")),
         lambda values, sizes: Products(values["width"] * sizes["outputs"]),
     ),
     "mlp": Kind(
@@ -157,6 +165,8 @@ KINDS: dict[str, Kind] = {
             "shared": flag(default=True),
             "combine": choice("concat", "sum", default="concat"),
             "bias": flag(default=True),
+            "dropout": DROPOUT,
+            "norm": NORM,
         },
         _mlp_parts,
         _mlp_products,
@@ -188,6 +198,7 @@ KINDS: dict[str, Kind] = {
             "positions": choice("sinusoidal", "learned", default="sinusoidal"),
             "bias": flag(default=False),
             "init": choice("power", "nanda", default="power"),
+            "dropout": DROPOUT,
         },
         _transformer_parts,
         _transformer_products,
@@ -201,8 +212,10 @@ KINDS: dict[str, Kind] = {
             "depth": integer(1, default=2),
             "activation": ACTIVATION,
             "bias": flag(default=True),
+            "dropout": DROPOUT,
+            "norm": NORM,
         },
-        lambda values: ("hidden", "readout"),
+        lambda values: _with_norm(values, ("hidden", "readout")),
         _vector_mlp_products,
         reads="vectors",
     ),

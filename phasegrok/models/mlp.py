@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from phasegrok.models import layers
+
 
 def gelu(x: Tensor) -> Tensor:
     """F.gelu; compiled, its backward pass would fit one size of the training set only."""
@@ -49,14 +51,23 @@ def dense(widths: Sequence[int], bias: bool) -> nn.ModuleList:
 
 
 class QuadraticMLP(nn.Module):
-    """f(a, b) = readout (left[a] + right[b])^2, without biases.
+    """f(a, b) = readout norm(dropout(left[a] + right[b])^2), without biases.
 
-    Gromov 2023 (arXiv 2301.02679) and Doshi et al. 2023 (arXiv 2310.13061). Initial weights are
-    N(0, s^2) with s = 0.5 / (2 W)^(1/3), which is 0.05 at their W = 500; with `init: analytic`
-    they are `closed_form`.
+    Gromov 2023 (arXiv 2301.02679) and Doshi et al. 2023 (arXiv 2310.13061), who have dropout and
+    batch normalisation in these places. Initial weights are N(0, s^2) with s = 0.5 / (2 W)^(1/3),
+    which is 0.05 at their W = 500; with `init: analytic` they are `closed_form`.
     """
 
-    def __init__(self, *, symbols: int, outputs: int, width: int, init: str | None):
+    def __init__(
+        self,
+        *,
+        symbols: int,
+        outputs: int,
+        width: int,
+        dropout: float | None,
+        norm: str | None,
+        init: str | None,
+    ):
         super().__init__()
         if init == "analytic":
             left, right, readout = closed_form(symbols, width)
@@ -66,12 +77,14 @@ class QuadraticMLP(nn.Module):
             left, right, readout = (std * torch.randn(*shape) for shape in shapes)
         self.left, self.right = nn.Parameter(left), nn.Parameter(right)
         self.readout = nn.Parameter(readout)
+        self.dropout = layers.dropout(dropout)
+        self.norm = layers.norm(norm, width)
 
     def forward(self, pairs: Tensor) -> Tensor:
-        hidden = self.left[pairs[:, 0]] + self.right[pairs[:, 1]]
+        hidden = self.dropout(self.left[pairs[:, 0]] + self.right[pairs[:, 1]])
         # The same product, but of a matrix stored as nn.Linear stores its weight: then the gradient
         # is made as its transpose, whose rows are long; on a CPU that is faster by a third.
-        return F.linear(torch.square(hidden), self.readout.T.contiguous())
+        return F.linear(self.norm(torch.square(hidden)), self.readout.T.contiguous())
 
 
 def closed_form(p: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -122,7 +135,29 @@ def first_layer(symbols: int, width: int, combine: str, bias: bool) -> PairTable
     return PairTable(tables, "sum", dense.bias.detach() if bias else None)
 
 
-class MLP(nn.Module):
+class Perceptron(nn.Module):
+    """What is the same in those below: norm, activation and dropout after each hidden layer.
+
+    Layers before a batch norm have no bias, for it takes away what is the same for all examples:
+    such a bias would get rounding errors for gradients, which Adam makes steps of.
+    """
+
+    activation: Callable[[Tensor], Tensor]
+    norm: nn.ModuleList
+    dropout: nn.ModuleList
+
+    def add_around_activations(
+        self, depth: int, width: int, activation: str, dropout: float | None, norm: str | None
+    ) -> None:
+        self.activation = ACTIVATIONS[activation]
+        self.norm = nn.ModuleList([layers.norm(norm, width) for _ in range(depth)])
+        self.dropout = nn.ModuleList([layers.dropout(dropout) for _ in range(depth)])
+
+    def activated(self, layer: int, x: Tensor) -> Tensor:
+        return self.dropout[layer](self.activation(self.norm[layer](x)))
+
+
+class MLP(Perceptron):
     """`depth` hidden layers of `width`, on one-hot vectors or learned embeddings of the symbols.
 
     `embedding: onehot` makes the first hidden layer the part `embedding`, bias included, and the
@@ -144,44 +179,55 @@ class MLP(nn.Module):
         shared: bool,
         combine: str,
         bias: bool,
+        dropout: float | None = None,
+        norm: str | None = None,
     ):
         super().__init__()
-        self.activation = ACTIVATIONS[activation]
         self.onehot = embedding == "onehot"
         if self.onehot:
-            self.embedding = first_layer(symbols, width, combine, bias)
+            self.embedding = first_layer(symbols, width, combine, bias and norm != "batch")
             widths = [width] * depth
         else:
             tables = torch.randn(1 if shared else 2, symbols, embedding_dim)
             self.embedding = PairTable(tables, combine)
             joined = embedding_dim * (2 if combine == "concat" else 1)
             widths = [joined] + [width] * depth
-        self.hidden = dense(widths, bias)
+        self.hidden = dense(widths, bias and norm != "batch")
         self.readout = nn.Linear(width, outputs, bias=bias)
+        self.add_around_activations(depth, width, activation, dropout, norm)
 
     def forward(self, pairs: Tensor) -> Tensor:
         x = self.embedding(pairs)
         if self.onehot:
-            x = self.activation(x)
-        for layer in self.hidden:
-            x = self.activation(layer(x))
+            x = self.activated(0, x)
+        for k, layer in enumerate(self.hidden, start=int(self.onehot)):
+            x = self.activated(k, layer(x))
         return self.readout(x)
 
 
-class VectorMLP(nn.Module):
+class VectorMLP(Perceptron):
     """`depth` hidden layers of `width` on real vectors: features-width-...-width-outputs."""
 
     def __init__(
-        self, *, features: int, outputs: int, width: int, depth: int, activation: str, bias: bool
+        self,
+        *,
+        features: int,
+        outputs: int,
+        width: int,
+        depth: int,
+        activation: str,
+        bias: bool,
+        dropout: float | None = None,
+        norm: str | None = None,
     ):
         super().__init__()
-        self.activation = ACTIVATIONS[activation]
-        self.hidden = dense([features] + [width] * depth, bias)
+        self.hidden = dense([features] + [width] * depth, bias and norm != "batch")
         self.readout = nn.Linear(width, outputs, bias=bias)
+        self.add_around_activations(depth, width, activation, dropout, norm)
 
     def forward(self, vectors: Tensor) -> Tensor:
         """[n, F] -> [n, O]"""
         x = vectors
-        for layer in self.hidden:
-            x = self.activation(layer(x))
+        for k, layer in enumerate(self.hidden):
+            x = self.activated(k, layer(x))
         return self.readout(x)

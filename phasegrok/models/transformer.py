@@ -10,6 +10,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from phasegrok.models import layers
+from phasegrok.models.layers import LayerNorm
 from phasegrok.models.mlp import Linear
 
 
@@ -42,25 +44,15 @@ class Attention(nn.Module):
         return self.out(mixed.transpose(1, 2).flatten(-2))
 
 
-class LayerNorm(nn.LayerNorm):
-    """PyTorch's, but compiled it is written out.
+class Block(nn.Module):
+    """Attention and a ReLU layer, each added to its input, then normalised if `norm` says so.
 
-    vmap makes PyTorch's look at the number of examples, and a compiled program would serve one
-    size of the training set only.
+    Dropout is on what attention adds and on the hidden activations of the ReLU layer.
     """
 
-    def forward(self, x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        if not torch.compiler.is_compiling():
-            return super().forward(x)
-        centred = x - x.mean(dim=-1, keepdim=True)
-        variance = centred.square().mean(dim=-1, keepdim=True)
-        return centred * torch.rsqrt(variance + self.eps) * self.weight + self.bias
-
-
-class Block(nn.Module):
-    """Attention and a ReLU layer, each added to its input, then normalised if `norm` says so."""
-
-    def __init__(self, width: int, heads: int, mlp_width: int, norm: str, bias: bool):
+    def __init__(
+        self, width: int, heads: int, mlp_width: int, norm: str, bias: bool, dropout: float | None
+    ):
         super().__init__()
         self.attention = Attention(width, heads)
         self.attention_norm = LayerNorm(width) if norm == "post" else nn.Identity()
@@ -70,11 +62,16 @@ class Block(nn.Module):
             Linear(mlp_width, width, bias=bias),
         )
         self.mlp_norm = LayerNorm(width) if norm == "post" else nn.Identity()
+        self.attention_dropout = layers.dropout(dropout)
+        self.mlp_dropout = layers.dropout(dropout)
 
     def forward(self, x: Tensor, asking: Tensor) -> Tensor:
         """[n, t, D] -> [n, q, D], the new values of the q last tokens, `asking`."""
-        asking = self.attention_norm(asking + self.attention(asking, x))
-        return self.mlp_norm(asking + self.mlp(asking))
+        attended = self.attention_dropout(self.attention(asking, x))
+        asking = self.attention_norm(asking + attended)
+        into, activation, out = self.mlp
+        hidden = self.mlp_dropout(activation(into(asking)))
+        return self.mlp_norm(asking + out(hidden))
 
 
 def sinusoids(tokens: int, width: int) -> Tensor:
@@ -120,6 +117,7 @@ class Transformer(nn.Module):
         positions: str,
         bias: bool,
         init: str,
+        dropout: float | None = None,
     ):
         super().__init__()
         self.symbols = symbols
@@ -130,7 +128,7 @@ class Transformer(nn.Module):
             self.positions = nn.Parameter(torch.randn(length, width))
         else:
             self.register_buffer("positions", sinusoids(length, width), persistent=False)
-        made = [Block(width, heads, mlp_width, norm, bias) for _ in range(blocks)]
+        made = [Block(width, heads, mlp_width, norm, bias, dropout) for _ in range(blocks)]
         self.blocks = nn.ModuleList(made)
         self.readout = nn.Linear(width, outputs, bias=False)
         if init == "nanda":

@@ -53,6 +53,15 @@ CASES: dict[str, dict[str, Any]] = {
     "vector_mlp gelu unbiased deep": {
         "name": "vector_mlp", "width": 8, "depth": 3, "activation": "gelu", "bias": False
     },
+    "quadratic_mlp batch norm and dropout": {
+        "name": "quadratic_mlp", "width": 8, "norm": "batch", "dropout": 0.3
+    },
+    "mlp onehot layer norm": mlp(norm="layer", depth=2),
+    "mlp learned batch norm and dropout": mlp(embedding="learned", norm="batch", dropout=0.2),
+    "vector_mlp layer norm and dropout": {
+        "name": "vector_mlp", "width": 8, "norm": "layer", "dropout": 0.5
+    },
+    "transformer dropout": {"name": "transformer", **SMALL, "dropout": 0.2},
 }  # fmt: skip
 SYMBOLS, FEATURES, OUTPUTS = 5, 6, 7
 every_model = pytest.mark.parametrize("name", CASES)

@@ -111,7 +111,8 @@ def test_a_model_depends_on_nothing_but_torchs_generator(name):
     first, again, other = build(name, 1), build(name, 1), build(name, 2)
     for key, value in first.state_dict().items():
         assert torch.equal(value, again.state_dict()[key])
-        assert not torch.equal(value, other.state_dict()[key])
+    for key, value in first.named_parameters():
+        assert not torch.equal(value, other.get_parameter(key))
 
 
 @every_model
