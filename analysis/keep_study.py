@@ -42,14 +42,13 @@ WORDS = """\
 {counts}
 
 - **Made by** `python -m phasegrok.sweep +sweep={name}`, at commit {commits} with torch
-  {torch}; {steps:,} run-steps. Data `{data}`.
+  {torch}; {steps:,} run-steps in {minutes:.0f} minutes of a worker. Data `{data}`.
 - **Figure** again: `python analysis/phase_diagram.py sweeps/{name} sweeps/{name}`.
 - **Censored**: memorization means not generalised within {budget:,} steps, not unable to.
 """
 
 # Columns that name the machine that trained, or folders there.
 OF_THE_MACHINE = ("host", "reused_from", "kept_weights")
-
 OPTIONS = ("--curves", "--weights")
 WEIGHTS = "final"  # the name of their file
 
@@ -82,6 +81,7 @@ def begun(study: Path) -> str:
         commits=", ".join(f"`{commit}`" for commit in frame["commit"].unique()),
         torch=", ".join(frame["torch"].unique()),
         steps=frame["steps"].sum(),
+        minutes=frame["seconds"].sum() / 60,
         data=data_hash(frame),
         budget=config["train"]["steps"],
     )
@@ -136,14 +136,10 @@ def draw(study: Path) -> None:
 def main(arguments: list[str], studies: Path = SWEEPS) -> int:
     folders = [word for word in arguments if word not in OPTIONS]
     if len(folders) != 1 or not (Path(folders[0]) / "results.parquet").exists():
-        usage = (
-            "usage: python analysis/keep_study.py DIR [--curves] [--weights], of a finished sweep"
-        )
-        print(usage, file=sys.stderr)
+        print("usage: python analysis/keep_study.py DIR [--curves] [--weights]", file=sys.stderr)
         return 2
     try:
-        more = (option in arguments for option in OPTIONS)
-        print(keep(Store(folders[0], own=False), studies, *more))
+        print(keep(Store(folders[0], own=False), studies, *(one in arguments for one in OPTIONS)))
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
