@@ -1,10 +1,10 @@
-"""Keep a finished sweep as a study: python analysis/keep_study.py outputs/NAME [--curves]
+"""Keep a finished sweep as a study: python analysis/keep_study.py DIR [--curves] [--weights]
 
-Writes sweeps/NAME/ with the configuration, the planned runs without the machine's name and, unless
-claims rest on them (--curves), without curves, and the figure. A sweep of which runs are missing,
-failed or undecided is refused. Where there is no README.md, it is begun with what the data say; the
-other words and the claims (claims.yaml) are for you to write. `python -m tests.claims` then puts
-the tables into them.
+Writes sweeps/NAME/ with the configuration, the planned runs without the machine's name and the
+figure; curves (--curves) and final weights (--weights) only where claims rest on them. A sweep of
+which runs are missing, failed or undecided is refused. Where there is no README.md, it is begun
+with what the data say; the other words and the claims (claims.yaml) are for you to write.
+`python -m tests.claims` then puts the tables into them.
 """
 
 import json
@@ -26,6 +26,7 @@ from phasegrok.phases import cell_table
 from phasegrok.store import Store
 from phasegrok.store.schema import CURVES
 from phasegrok.store.tables import META, metadata
+from phasegrok.store.weights import copy as copy_weights
 
 SWEEPS = Path(__file__).resolve().parents[1] / "sweeps"
 
@@ -41,13 +42,15 @@ WORDS = """\
 {counts}
 
 - **Made by** `python -m phasegrok.sweep +sweep={name}`, at commit {commits} with torch
-  {torch}; {steps:,} run-steps. Data `{data}`.
+  {torch}; {steps:,} run-steps in {minutes:.0f} minutes of a worker. Data `{data}`.
 - **Figure** again: `python analysis/phase_diagram.py sweeps/{name} sweeps/{name}`.
 - **Censored**: memorization means not generalised within {budget:,} steps, not unable to.
 """
 
 # Columns that name the machine that trained, or folders there.
 OF_THE_MACHINE = ("host", "reused_from", "kept_weights")
+OPTIONS = ("--curves", "--weights")
+WEIGHTS = "final"  # the name of their file
 
 
 def answers(source: Store) -> pa.Table:
@@ -78,19 +81,24 @@ def begun(study: Path) -> str:
         commits=", ".join(f"`{commit}`" for commit in frame["commit"].unique()),
         torch=", ".join(frame["torch"].unique()),
         steps=frame["steps"].sum(),
+        minutes=frame["seconds"].sum() / 60,
         data=data_hash(frame),
         budget=config["train"]["steps"],
     )
 
 
-def keep(source: Store, studies: Path, curves: bool = False) -> Path:
+def keep(source: Store, studies: Path, curves: bool = False, weights: bool = False) -> Path:
     """Write the study; its folder."""
     table = answers(source)
     left_out = OF_THE_MACHINE if curves else (*OF_THE_MACHINE, *CURVES)
     kept = [name for name in table.schema.names if name not in left_out]
     study = studies / source.config()["sweep"]["name"]
     study.mkdir(exist_ok=True)
-    pq.write_table(placeless(table.select(kept)), study / "results.parquet", compression="zstd")
+    rows = placeless(table.select(kept))
+    if weights:
+        copy_weights(source, Store(study), WEIGHTS, rows)
+        rows = rows.append_column("kept_weights", pa.array([WEIGHTS] * len(rows)))
+    pq.write_table(rows, study / "results.parquet", compression="zstd")
     Store(study).write_config(nowhere(source.config()))
     draw(study)
     if not (study / "README.md").exists():
@@ -126,13 +134,12 @@ def draw(study: Path) -> None:
 
 
 def main(arguments: list[str], studies: Path = SWEEPS) -> int:
-    folders = [word for word in arguments if word != "--curves"]
+    folders = [word for word in arguments if word not in OPTIONS]
     if len(folders) != 1 or not (Path(folders[0]) / "results.parquet").exists():
-        usage = "usage: python analysis/keep_study.py DIR [--curves], of a finished sweep"
-        print(usage, file=sys.stderr)
+        print("usage: python analysis/keep_study.py DIR [--curves] [--weights]", file=sys.stderr)
         return 2
     try:
-        print(keep(Store(folders[0], own=False), studies, "--curves" in arguments))
+        print(keep(Store(folders[0], own=False), studies, *(one in arguments for one in OPTIONS)))
     except InputError as error:
         print(error, file=sys.stderr)
         return 2

@@ -16,12 +16,12 @@ from phasegrok.phases import PHASES
 
 def picture(study: Study) -> tuple[Figure, str]:
     table = neuron_table(study.runs, load_weights(study.folder, study.runs["run_id"]))
-    phase = table["run_id"].map(study.runs.set_index("run_id")["phase"])
-    present = [name for name in PHASES if (phase == name).any()]
+    table = table.merge(study.runs[["run_id", "phase"]])
+    present = [name for name in PHASES if name in set(table["phase"])]
     figure = Figure(figsize=(2.4 * len(present), 2.4), layout="constrained")
     panels = figure.subplots(1, len(present), sharey=True, squeeze=False)[0]
     for ax, name in zip(panels, present, strict=True):
-        bins = ipr_histogram(table[phase == name])
+        bins = ipr_histogram(table.loc[table["phase"] == name])
         ax.bar(bins["low"], bins["share"], 0.05, align="edge", color="#3E4A89")
         ax.set(title=name, xlabel="inverse participation ratio", xlim=(0, 1))
     panels[0].set_ylabel("share of neurons")

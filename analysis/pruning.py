@@ -6,6 +6,7 @@ sweep's own directory with its final weights (store.weights=final).
 
 import sys
 
+import pandas as pd
 from matplotlib.figure import Figure
 from study import Study, main
 
@@ -20,12 +21,13 @@ LINES = {
 def picture(study: Study) -> tuple[Figure, str]:
     table = pruning(study.runs, load_weights(study.folder, study.runs["run_id"]))
     orders = list(dict.fromkeys(table["order"]))
-    means = table.groupby(["order", "removed"])[list(LINES)].mean()
+    means = pd.DataFrame(table.groupby(["order", "removed"], as_index=False)[list(LINES)].mean())
     figure = Figure(figsize=(2.4 * len(orders), 2.6), layout="constrained")
     panels = figure.subplots(1, len(orders), sharey=True)
     for ax, order in zip(panels, orders, strict=True):
+        of_order = means.loc[means["order"] == order]
         for name, look in LINES.items():
-            ax.plot(means.loc[order].index, means.loc[order, name], look, label=name)
+            ax.plot(of_order["removed"], of_order[name], look, label=name)
         ax.set(title=order, xlabel="share of neurons removed", ylim=(-0.03, 1.03))
     panels[0].set_ylabel("accuracy")
     panels[-1].legend(fontsize=6)

@@ -1,7 +1,7 @@
 """How much arithmetic a run is, without training it: what lanes and the share of peak rest on.
 
-Counted are the matrix products, in floating-point operations (a multiply-add is two). torch is not
-needed.
+Counted are the network's matrix products, in floating-point operations (a multiply-add is two), not
+the few of what is measured of it. torch is not needed.
 """
 
 from __future__ import annotations

@@ -133,6 +133,7 @@ def claims_table(study: Study) -> str:
         verdict = f"{result.verdict}, revised" if result.revised else result.verdict
         cells += (told(result.value), result.tolerance, verdict)
         lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", f"Tolerances were fixed {study.stated['fixed']}."]
     notes = [result.claim for result in study.results if result.revised]
     if notes:
         lines += ["", "Revised after the results were known:", ""]
@@ -187,6 +188,8 @@ def studies_table() -> str:
         agree = sum(result.agrees for result in study.results)
         revised = sum(result.revised for result in study.results)
         after = f", {revised} revised after the run" if revised else ""
+        if not study.stated["fixed"].startswith("before"):
+            after += f", fixed {study.stated['fixed'].partition(',')[0]}"
         lines.append(
             f"| [{study.name}]({study.name}/README.md) | {question} | {len(study.frame)} "
             f"| {agree} of {len(study.results)}{after} |"

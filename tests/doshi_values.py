@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from phasegrok import load_weights
+from phasegrok.frames import pruning
 from phasegrok.phases import cell_table
 
 # pandas frames, of which its stubs know too little to be of use here.
@@ -102,6 +104,34 @@ def curve_median(
     )
 
 
+def pruned(folder: Path, frame: Frame, order: str, removed: float, of: str) -> float:
+    """The median over runs of an accuracy without this share of the neurons, from kept weights."""
+    table = pruning(frame, load_weights(folder, frame["run_id"]), shares=[removed])
+    return _median(table.loc[table["order"] == order, of])
+
+
+def whole_accuracy(folder: Path, frame: Frame, at: Mapping[str, Sequence[Any]]) -> float:
+    """The mean over runs of the accuracy on all pairs; training and validation set are halves."""
+    assert (frame["task.train_fraction"] == 0.5).all()
+    return float(_at(frame, at)[["train_acc", "val_acc"]].mean(axis=None))
+
+
+def least_accuracy(folder: Path, frame: Frame, at: Mapping[str, Sequence[Any]]) -> float:
+    """The smallest of these means over p and widths."""
+    return float(_by_width(_at(frame, at)).min(axis=None))
+
+
+def falls_with_width(folder: Path, frame: Frame) -> int:
+    """How often this mean is below 1 and does not rise from a width to the next, at the same p."""
+    means = _by_width(frame).to_numpy()
+    return int(((np.diff(means, axis=0) <= 0) & (means[:-1] < 1)).sum())
+
+
+def _by_width(frame: Frame) -> Frame:
+    both = frame.assign(accuracy=frame[["train_acc", "val_acc"]].mean(axis=1))
+    return both.pivot_table("accuracy", index="model.width", columns="task.p")
+
+
 def _median(values: Iterable[float]) -> float:
     numbers = np.array(list(values), float)
     return float(np.median(np.where(np.isfinite(numbers), numbers, np.nan)))
@@ -117,5 +147,8 @@ def _at(frame: Frame, values: Mapping[str, Sequence[Any]]) -> Frame:
 
 VALUES: dict[str, Callable[..., Any]] = {
     function.__name__: function
-    for function in (reference_agreement, cells_in, letters_along, final_median, curve_median)
-}
+    for function in (
+        reference_agreement, cells_in, letters_along, final_median, curve_median, pruned,
+        whole_accuracy, least_accuracy, falls_with_width,
+    )
+}  # fmt: skip

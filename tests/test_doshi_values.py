@@ -9,8 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from phasegrok import load, load_weights
+from phasegrok.frames import pruning
 from tests import doshi_values as values
 from tests.claims import SWEEPS
+from tests.diagram.cases import weighed
 
 KEPT = SWEEPS / "doshi2023_wd"
 COLUMN: Any = {values.FRACTION: [0.8], values.NOISE: [0.2]}
@@ -79,3 +82,27 @@ def test_medians_are_over_runs_at_the_end_and_at_a_step() -> None:
     assert np.isnan(values.curve_median(Path(), runs, of="train_acc", step=15, at=at))
     lost = runs.assign(train_acc=[np.inf, 0.1, 0.2])
     assert np.isnan(values.final_median(Path(), lost, of="train_acc", at=at))
+
+
+def test_accuracies_of_all_pairs_are_means_over_runs_and_falls_are_counted() -> None:
+    accuracies = {(16, 23): 0.4, (32, 23): 0.3, (64, 23): 1.0, (128, 23): 1.0}
+    accuracies |= {(16, 31): 0.2, (32, 31): 0.5, (64, 31): 0.5, (128, 31): 1.0}
+    rows = [
+        {"model.width": width, "task.p": p, "train_acc": mean + off, "val_acc": mean - off}
+        for (width, p), mean in accuracies.items()
+        for off in (0.0, 0.1)
+    ]
+    runs = pd.DataFrame(rows).assign(**{values.FRACTION: 0.5})
+    at: Any = {"model.width": [16, 32], "task.p": [23]}
+    assert values.whole_accuracy(KEPT, runs, at) == pytest.approx(0.35)
+    assert values.least_accuracy(KEPT, runs, {"model.width": [32, 64]}) == pytest.approx(0.3)
+    assert values.falls_with_width(KEPT, runs) == 2
+
+
+def test_accuracies_without_neurons_are_those_of_the_kept_weights(tmp_path: Path) -> None:
+    folder = weighed(tmp_path / "sweep")
+    frame = load(folder)
+    table = pruning(frame, load_weights(folder), shares=[0.3])
+    for order, of in (("lowest", "val_acc"), ("highest", "train_acc")):
+        expected = np.median(table.loc[table["order"] == order, of])
+        assert values.pruned(folder, frame, order, 0.3, of) == pytest.approx(expected)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -13,9 +14,9 @@ import yaml
 from PIL import Image
 
 from analysis import keep_study
-from phasegrok import cells, diagram, load
+from phasegrok import cells, diagram, load, load_weights
 from phasegrok.store.tables import META
-from tests.diagram.cases import config_of, frame_of, stored
+from tests.diagram.cases import config_of, frame_of, stored, weighed
 
 
 def config() -> dict[str, Any]:
@@ -97,3 +98,16 @@ def test_no_folder_of_the_machine_is_kept(tmp_path: Path) -> None:
     assert "/machine" not in str(kept.schema.metadata)
     own = [cells.run_id(json.loads(text)) for text in kept["config"].to_pylist()]
     assert own == kept["run_id"].to_pylist()
+
+
+@pytest.mark.parametrize("asked", [[], ["--weights"]])
+def test_final_weights_are_kept_where_they_are_asked_for(asked: list[str], tmp_path: Path) -> None:
+    folder = weighed(tmp_path / "sweep", config())
+    (tmp_path / "little").mkdir()
+    (tmp_path / "little" / "README.md").write_text("mine")
+    assert keep_study.main([str(folder), *asked], tmp_path) == 0
+    assert (tmp_path / "little" / "weights").exists() == bool(asked)
+    kept, all_of_them = load_weights(tmp_path / "little"), load_weights(folder)
+    assert kept.keys() == (all_of_them.keys() if asked else set())
+    for run_id, params in kept.items():
+        np.testing.assert_array_equal(params["left"], all_of_them[run_id]["left"])

@@ -46,7 +46,7 @@ def faults(*overrides: str) -> list[str]:
         (["sweep.refine.jump=1"], "sweep.refine.jump = 1: must be null or a number > 1"),
         (["sweep.refine.probes=5"], "sweep.refine.probes = 5: must be a number from 0 to 1"),
         (["sweep.refine.levels=0.5"], "sweep.refine.levels = 0.5: must be null (as num needs)"),
-        (["sweep.refine.rounds=3"], "sweep.refine.rounds = 3: no such key; known here are method"),
+        (["sweep.refine.zigzag=3"], "sweep.refine.zigzag = 3: no such key; known here are method"),
         (["sweep.refine=true"], "sweep.refine = true: must be null or a mapping like"),
     ],
 )

@@ -233,7 +233,7 @@ def test_a_plan_knows_every_run_and_its_place(store: Store) -> None:
 
 def test_a_plan_made_again_places_every_run_where_it_was(store: Store) -> None:
     again = prepare({**store.config(), "train": {**store.config()["train"], "lanes": 2}})
-    assert _plan_rows(again) == store.plan()
+    assert [{**row, "round": None} for row in _plan_rows(again)] == store.plan()
 
 
 def test_a_worker_refuses_a_plan_of_code_that_trains_otherwise(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import SubFigure
 from matplotlib.lines import Line2D
@@ -32,7 +33,7 @@ def ipr_picture(chosen: Sequence[tuple[str, pd.DataFrame]]) -> Picture:
     """
     headings = [head for head, _ in chosen]
     means = [f"{table['ipr'].mean():.2f}" for _, table in chosen]
-    dead = sum(int(table["ipr"].isna().sum()) for _, table in chosen)
+    dead = sum(np.isnan(table["ipr"].to_numpy()).sum() for _, table in chosen)
     out = f". {counted(dead, 'neuron')} without weights left out" if dead else ""
 
     def paint(room: SubFigure, size: Size) -> None:
@@ -65,7 +66,7 @@ def pruning_picture(table: pd.DataFrame, heading: str) -> Picture:
     """
     sides = [name for name in _STYLES if table[name].notna().to_numpy().any()]
     words = {"lowest": "lowest IPR first", "highest": "highest IPR first", "random": "random"}
-    runs = table["run_id"].nunique()
+    runs = len(set(table["run_id"]))
 
     def paint(room: SubFigure, size: Size) -> None:
         panels = room.subplots(1, len(ORDERS), sharey=True, squeeze=False)[0]

@@ -93,7 +93,7 @@ def pruning(
 
 def _checked(frame: pd.DataFrame) -> list[dict[str, Any]]:
     require(frame, ["run_id", "seed", "config"])
-    rows = frame[["run_id", "seed", "config"]].to_dict("records")
+    rows = frame.loc[:, ["run_id", "seed", "config"]].to_dict("records")
     about = OBSERVABLES["ipr"]
     for row in rows:
         if not about.applies(shared_part(json.loads(row["config"]))):
@@ -116,7 +116,7 @@ def _examples(config: Config) -> tuple[dict[str, np.ndarray], np.ndarray, np.nda
     noisy = tasks.corrupted(task, train)
     clean = train[len(noisy) :] if task.get("label_noise") else noisy
     val = np.setdiff1d(np.arange(len(data.labels)), train)
-    sets = dict(zip(SIDES, (train, val, noisy, clean), strict=True))
+    sets: dict[str, np.ndarray] = dict(zip(SIDES, (train, val, noisy, clean), strict=True))
     return sets, tasks.noisy_labels(task, data, train, config["seed"]), data.inputs
 
 

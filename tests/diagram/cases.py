@@ -100,11 +100,11 @@ def stored(config: Mapping[str, Any], folder: Path, frame: pd.DataFrame | None =
     return folder
 
 
-def weighed(folder: Path) -> Path:
+def weighed(folder: Path, config: Mapping[str, Any] | None = None) -> Path:
     """The directory of a sweep with the final weights of its runs, which differ from run to run."""
     from phasegrok.store import Store, weights
 
-    config = config_of()
+    config = config or config_of()
     frame = frame_of(config)
     configs = [json.dumps(run.config) for run in cells.runs(config)]
     frame = frame.assign(config=configs, kept_weights="all", ipr=np.linspace(0.1, 0.9, len(frame)))
