@@ -7,25 +7,16 @@ and change.
 """
 
 import sys
+from dataclasses import replace
 
-from matplotlib.figure import Figure
 from study import Study, main
 
-from phasegrok.diagram import data_hash
-from phasegrok.diagram.laws import efficiency_picture
-from phasegrok.diagram.layout import lay_out
-from phasegrok.frames import data_efficiency
-from phasegrok.frames.efficiency import FRACTION
+from phasegrok.diagram import Picture
+from phasegrok.diagram.kinds import efficiency
 
 
-def picture(study: Study) -> tuple[Figure, str]:
-    others = [axis for axis in study.axes.values() if axis.key != FRACTION]
-    accuracy = study.rule.val_accuracy
-    keys = [axis.key for axis in others]
-    points = data_efficiency(study.runs, accuracy, keys, study.budget)
-    drawn = efficiency_picture(points, others, accuracy)
-    words = f"{study.name}: {drawn.shows}. Data {data_hash(study.runs)}."
-    return lay_out(drawn, words), drawn.alt
+def picture(study: Study) -> Picture:
+    return efficiency(replace(study.asked, accuracy=study.rule.val_accuracy))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Losses at each fixed weight norm: python analysis/landscape.py STUDY [FOLDER]
 
 Draws landscape.png, the L and the U of Omnigrok (2210.01117), as phasegrok plot --kind landscape
-does, and in black the authors' losses, where the study has them (published.csv). What is 0, theirs
-to six digits, stands at the lower edge as a triangle.
+does, and in black the authors' losses, where the study has them (published.csv, to six digits).
+Theirs of 0.000000 are known to be below 5e-7, where a triangle stands for them.
 """
 
 import sys
@@ -11,17 +11,14 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from study import Study, main
 
-from phasegrok.diagram import data_hash, lay_out
-from phasegrok.diagram.asked import Asked
+from phasegrok.diagram import Picture
 from phasegrok.diagram.kinds import landscapes
-from phasegrok.frames.captions import caption
 
 SIDES = {"train_mse": ("published, training", "s"), "test_mse": ("published, validation", "o")}
-BELOW = ("published, below the scale", "v")
+BELOW, LIMIT = ("published, 0 to six digits", "v"), 5e-7
 LOOK: dict[str, Any] = {"color": "black", "markerfacecolor": "none", "ls": "", "markersize": 5}
 
 
@@ -30,29 +27,29 @@ def mark(ax: Axes, theirs: Any) -> None:
     edge, top = ax.get_ylim()
     ax.set_ylim(edge, max(top, 2 * theirs[list(SIDES)].max(axis=None)))
     for side, (_, marker) in SIDES.items():
-        within = theirs[side] > edge
-        for at, sign in ((theirs[within], marker), (theirs[~within], BELOW[1])):
+        known = theirs[side] >= LIMIT
+        for at, sign in ((theirs[known], marker), (theirs[~known], BELOW[1])):
             if len(at):  # no points that are not clipped would take room all the same
-                losses = at[side].clip(lower=edge)
+                losses = at[side].clip(lower=max(LIMIT, edge))
                 ax.plot(at["alpha"], losses, marker=sign, clip_on=False, **LOOK)
 
 
-def picture(study: Study) -> tuple[Figure, str]:
-    drawn = landscapes(Asked(study.name, study.runs, study.axes, study.rule, study.budget))
-    file, told = study.folder / "published.csv", ""
-    if file.exists():
-        theirs, ours = pd.read_csv(file, comment="#"), drawn
+def picture(study: Study) -> Picture:
+    ours, file = landscapes(study.asked), study.folder / "published.csv"
+    if not file.exists():
+        return ours
+    theirs = pd.read_csv(file, comment="#")
 
-        def paint(room: Any, size: Any) -> None:
-            ours.paint(room, size)
-            mark(room.axes[0], theirs)
+    def paint(room: Any, size: Any) -> None:
+        ours.paint(room, size)
+        mark(room.axes[0], theirs)
 
-        keys = [Line2D([], [], marker=m, label=n, **LOOK) for n, m in (*SIDES.values(), BELOW)]
-        drawn = replace(ours, paint=paint, entries=[*ours.entries, *keys])
-        told = f" In black: {len(theirs)} published norms."
-    shows, data = drawn.shows + told, data_hash(study.runs)
-    text = caption(study.runs, study.config, data, shows=shows, rule="")
-    return lay_out(drawn, text), drawn.alt + told
+    keys = [Line2D([], [], marker=m, label=n, **LOOK) for n, m in (*SIDES.values(), BELOW)]
+    zeros = int((theirs[list(SIDES)] < LIMIT).to_numpy().sum())
+    told = f" In black: {len(theirs)} published norms; losses of 0 to six digits ({zeros}) are "
+    told += f"below {LIMIT:g}, where triangles stand for them."
+    drawn = {"paint": paint, "entries": [*ours.entries, *keys]}
+    return replace(ours, **drawn, shows=ours.shows + told, alt=ours.alt + told)
 
 
 if __name__ == "__main__":

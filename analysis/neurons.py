@@ -5,29 +5,36 @@ a sweep's own directory with its final weights (store.weights=final).
 """
 
 import sys
+from typing import Any
 
-from matplotlib.figure import Figure
 from study import Study, main
 
 from phasegrok import load_weights
+from phasegrok.diagram import Picture
 from phasegrok.frames import ipr_histogram, neuron_table
 from phasegrok.phases import PHASES
 
 
-def picture(study: Study) -> tuple[Figure, str]:
+def picture(study: Study) -> Picture:
     table = neuron_table(study.runs, load_weights(study.folder, study.runs["run_id"]))
     table = table.merge(study.runs[["run_id", "phase"]])
     present = [name for name in PHASES if name in set(table["phase"])]
-    figure = Figure(figsize=(2.4 * len(present), 2.4), layout="constrained")
-    panels = figure.subplots(1, len(present), sharey=True, squeeze=False)[0]
-    for ax, name in zip(panels, present, strict=True):
-        bins = ipr_histogram(table.loc[table["phase"] == name])
-        ax.bar(bins["low"], bins["share"], 0.05, align="edge", color="#3E4A89")
-        ax.set(title=name, xlabel="inverse participation ratio", xlim=(0, 1))
-    panels[0].set_ylabel("share of neurons")
-    return figure, (
-        f"Histograms of the inverse participation ratio of neurons of {study.name}, in each of the "
-        f"phases {', '.join(present)}."
+
+    def paint(room: Any, size: Any) -> None:
+        panels = room.subplots(1, len(present), sharey=True, squeeze=False)[0]
+        for ax, name in zip(panels, present, strict=True):
+            bins = ipr_histogram(table.loc[table["phase"] == name])
+            ax.bar(bins["low"], bins["share"], 0.05, align="edge", color="#3E4A89")
+            ax.set(title=name, xlabel="inverse participation ratio", xlim=(0, 1))
+        panels[0].set_ylabel("share of neurons")
+
+    return Picture(
+        paint,
+        cols=len(present),
+        headings=present,
+        shows="inverse participation ratio of the neurons of all runs of a phase",
+        alt=f"Histograms of the inverse participation ratio of neurons of {study.name}, in each of "
+        f"the phases {', '.join(present)}.",
     )
 
 

@@ -5,25 +5,33 @@ scale. Runs cut off by their budget count as longer than it; a cell without a me
 """
 
 import sys
+from typing import Any
 
 from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure
 from study import Study, main, mesh
 
+from phasegrok.diagram import Picture
 from phasegrok.frames import steps_map
+from phasegrok.frames.captions import steps_rule_text
 
 
-def picture(study: Study) -> tuple[Figure, str]:
+def picture(study: Study) -> Picture:
     cells = steps_map(study.runs, study.axes, "val", study.rule)
-    figure = Figure(figsize=(4.5, 3.2), layout="constrained")
-    ax = figure.subplots()
-    ax.set_facecolor("0.85")
-    drawn = mesh(ax, study.axes, cells, "median", norm=LogNorm(), cmap="viridis_r")
-    figure.colorbar(drawn, label="steps to generalise")
+
+    def paint(room: Any, size: Any) -> None:
+        ax = room.subplots()
+        ax.set_facecolor("0.85")
+        drawn = mesh(ax, study.axes, cells, "median", norm=LogNorm(), cmap="viridis_r")
+        room.colorbar(drawn, label="steps to generalise")
+
     told = cells["median"].dropna()
-    return figure, (
-        f"Map of the median steps to generalise of {study.name}: {len(told)} of {len(cells)} cells "
-        f"have one, from {told.min():g} to {told.max():g} steps; the others are grey."
+    have = f"{len(told)} of {len(cells)} cells have one"
+    return Picture(
+        paint,
+        shows=f"the median over seeds of the steps to generalise; {have}, the others are grey",
+        alt=f"Map of the median steps to generalise of {study.name}: {have}, from {told.min():g} "
+        f"to {told.max():g} steps; the others are grey.",
+        rule=steps_rule_text("val", study.rule, study.budget),
     )
 
 

@@ -1,11 +1,13 @@
 """What the figure scripts here begin and end with: a study read, a picture that says what it shows.
 
 A study is the directory of any sweep, sweeps/NAME as well as outputs/NAME. A script gives `main` a
-function from studies to a figure and its words; copy this file along with the script.
+function from studies to a picture and its words; the caption below it is written here. Copy this
+file along with the script.
 """
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +16,15 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
-from matplotlib.figure import Figure
 
 from phasegrok import InputError, Rule, classify, load
-from phasegrok.diagram import Facts, data_hash, write
+from phasegrok.diagram import Facts, Picture, data_hash, lay_out, write
+from phasegrok.diagram.asked import Asked
 from phasegrok.frames import Axis, axis_cells, label, planned_axes, planned_runs, value_text
-from phasegrok.frames.captions import rule_text
+from phasegrok.frames.captions import caption, rule_text
 from phasegrok.store import Store
+
+ROOT = Path(__file__).resolve().parents[1]
 
 # A pandas frame, of which its stubs know too little to be of use here.
 Frame = Any
@@ -50,6 +54,11 @@ class Study:
     def budget(self) -> int:
         return self.config["train"]["steps"]
 
+    @property
+    def asked(self) -> Asked:
+        """What the library's own kinds of figures are made of."""
+        return Asked(self.name, self.runs, self.axes, self.rule, self.budget)
+
 
 def read(folder: Path) -> Study:
     """InputError if this is no sweep's directory."""
@@ -60,12 +69,12 @@ def read(folder: Path) -> Study:
 
 
 def main(
-    picture: Callable[..., tuple[Figure, str]], script: str, arguments: Sequence[str], of: int = 1
+    picture: Callable[..., Picture], script: str, arguments: Sequence[str], of: int = 1
 ) -> int:
     """Draw and write FOLDER/SCRIPT.png, by default into the first study; the exit code.
 
     Args:
-        picture: studies -> a figure, and in words what it shows, for those who cannot see it.
+        picture: studies -> what is drawn and said of it; `rule` "" if no rule judges the numbers.
         script: the script's file; `arguments`: its directories, as many as `of`, and FOLDER.
     """
     stem = Path(script).stem
@@ -74,26 +83,37 @@ def main(
         return 2
     try:
         studies = [read(Path(folder)) for folder in arguments[:of]]
-        figure, alt = picture(*studies)
+        drawn = picture(*studies)
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
     first, names = studies[0], [study.name for study in studies]
+    data = " and ".join(data_hash(study.runs) for study in studies)
+    rule = rule_text(first.rule, first.budget) if drawn.rule is None else drawn.rule
+    text = caption(first.runs, first.config, data, shows=drawn.shows, rule=rule)
     facts = Facts(
         title=f"{stem.replace('_', ' ').capitalize()}: {' and '.join(names)}",
-        alt=alt,
+        alt=drawn.alt,
         sweep=first.name,
-        data_hash=" and ".join(data_hash(study.runs) for study in studies),
-        rule=rule_text(first.rule, first.budget),
-        command=f"python analysis/{stem}.py {' '.join(names)}",
+        data_hash=data,
+        rule=rule,
+        command=shlex.join(["python", f"analysis/{stem}.py", *map(as_told, arguments)]),
         kind=stem,
     )
-    print(
-        *write(
-            figure, Path(arguments[-1] if arguments[of:] else arguments[0]), stem, facts, ["png"]
-        )
-    )
+    folder = Path(arguments[-1] if arguments[of:] else arguments[0])
+    print(*write(lay_out(drawn, text), folder, stem, facts, ["png"]))
     return 0
+
+
+def as_told(directory: str) -> str:
+    """A directory as a command in the repository's root names it, or else as it was given.
+
+    Where it lies on a machine is nobody else's: of an absolute path elsewhere the name is left.
+    """
+    path = Path(directory)
+    if path.resolve().is_relative_to(ROOT):
+        return path.resolve().relative_to(ROOT).as_posix()
+    return path.name if path.is_absolute() else path.as_posix()
 
 
 def mesh(ax: Axes, axes: Mapping[str, Axis], table: Frame, column: str, **look: Any) -> QuadMesh:

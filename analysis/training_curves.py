@@ -6,36 +6,52 @@ those kept in sweeps/ are without.
 """
 
 import sys
+from typing import Any
 
-from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from study import Study, main
 
+from phasegrok.diagram import Picture
 from phasegrok.frames import curve_table, label, phase_map, value_text
 from phasegrok.phases import PHASES
 
+TRAIN: dict[str, Any] = {"color": "#C44E9A", "linestyle": "--"}
+VAL: dict[str, Any] = {"color": "#3E4A89"}
 
-def picture(study: Study) -> tuple[Figure, str]:
+
+def picture(study: Study) -> Picture:
     cells = phase_map(study.runs, study.axes)
     best = cells.sort_values("entropy", kind="stable").drop_duplicates("shown").set_index("shown")
     present = [phase for phase in PHASES if phase in best.index]
     keys = [axis.key for axis in study.axes.values()]
-    figure = Figure(figsize=(2.4 * len(present), 2.6), layout="constrained")
-    panels = figure.subplots(1, len(present), sharey=True, squeeze=False)[0]
-    for ax, phase in zip(panels, present, strict=True):
-        cell = best.loc[phase, keys].to_dict()
-        seeds = study.runs[(study.runs[keys] == best.loc[phase, keys]).all(axis=1)]
-        for _, run in curve_table(seeds, study.axes).groupby("run_id"):
-            ax.plot(run["step"], run["train_acc"], "--", color="#C44E9A", linewidth=1)
-            ax.plot(run["step"], run["val_acc"], color="#3E4A89", linewidth=1)
+    curves, heads = {}, {}
+    for phase in present:
+        cell = best.loc[phase, keys]
+        seeds = study.runs[(study.runs[keys] == cell).all(axis=1)]
+        curves[phase] = curve_table(seeds, study.axes)
         place = [f"{label(key)} {value_text(value, key)}" for key, value in cell.items()]
-        ax.set_title("\n".join([phase, *place]), fontsize=8)
-        ax.set(xscale="symlog", xlabel="step", ylim=(-0.03, 1.03))
-    panels[0].set_ylabel("accuracy")
-    figure.legend(panels[0].lines[:2], ["training", "validation"], loc="outside lower center",
-                  ncols=2, frameon=False)  # fmt: skip
-    return figure, (
-        f"Training and validation accuracy against the step in one cell of {study.name} for each "
-        f"of the phases {', '.join(present)}."
+        heads[phase] = "\n".join([phase, *place])
+
+    def paint(room: Any, size: Any) -> None:
+        panels = room.subplots(1, len(present), sharey=True, squeeze=False)[0]
+        for ax, phase in zip(panels, present, strict=True):
+            for _, run in curves[phase].groupby("run_id"):
+                ax.plot(run["step"], run["train_acc"], linewidth=1, **TRAIN)
+                ax.plot(run["step"], run["val_acc"], linewidth=1, **VAL)
+            ax.set_title(heads[phase], fontsize=7)
+            ax.set(xscale="symlog", xlabel="step", ylim=(-0.03, 1.03))
+        panels[0].set_ylabel("accuracy")
+
+    shows = f"one cell of each of the phases {', '.join(present)}"
+    return Picture(
+        paint,
+        cols=len(present),
+        headings=list(heads.values()),
+        entries=[
+            Line2D([], [], label=n, **k) for n, k in (("training", TRAIN), ("validation", VAL))
+        ],
+        shows=f"accuracy against the step, all seeds of {shows}",
+        alt=f"Training and validation accuracy against the step of {study.name}, {shows}.",
     )
 
 

@@ -6,27 +6,36 @@ threshold. No setting of a hyperparameter can make those generalise.
 """
 
 import sys
+from typing import Any
 
-from matplotlib.figure import Figure
 from study import Study, main
 
 import phasegrok
+from phasegrok.diagram import Picture
 
 
-def picture(study: Study) -> tuple[Figure, str]:
+def picture(study: Study) -> Picture:
     runs, (x, y) = study.runs, (study.axes[name] for name in "xy")
-    figure = Figure(figsize=(4.5, 3.2), layout="constrained")
-    both = {"x": "category", "y": "category"}
-    ax = phasegrok.draw(runs, x.key, y.key, ax=figure.subplots(), scales=both)
     # The median of the seeds that tell: one without the column leaves its cell to the others.
     ideal = runs.groupby([x.key, y.key])["ideal_val_acc"].median()
     crossed = ideal.index[ideal < study.rule.val_accuracy]
-    for cell in crossed:
-        at = [axis.values.index(value) for axis, value in zip((x, y), cell, strict=True)]
-        ax.plot(*at, "x", color="white", markeredgewidth=1.5)
-    return figure, (
-        f"Phase map of {study.name}; crosses mark {len(crossed)} of {len(ideal)} cells in "
-        "which most seeds have a split that cannot generalise."
+
+    def paint(room: Any, size: Any) -> None:
+        both = {"x": "category", "y": "category"}
+        ax = phasegrok.draw(runs, x.key, y.key, ax=room.subplots(), scales=both)
+        for cell in crossed:
+            at = [axis.values.index(value) for axis, value in zip((x, y), cell, strict=True)]
+            ax.plot(*at, "x", color="white", markersize=5, markeredgewidth=1.2)
+
+    words = (
+        f"crosses mark {len(crossed)} of {len(ideal)} cells in which most seeds have a split that "
+        "cannot generalise"
+    )
+    return Picture(
+        paint,
+        shows=f"the majority phase of each cell; {words} (ideal validation accuracy below "
+        f"{study.rule.val_accuracy:g})",
+        alt=f"Phase map of {study.name}; {words}.",
     )
 
 

@@ -9,14 +9,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from analysis.liu2022 import keyed, read_published
-from analysis.study import read
+from analysis.study import as_told, read
 from phasegrok import cells, load
 from phasegrok.config import compose
-from phasegrok.diagram import data_hash
+from phasegrok.diagram import data_hash, layout
 from tests.claims import SWEEPS
 from tests.diagram.cases import config_of, frame_of, stored, weighed
 
@@ -30,9 +31,12 @@ DRAWN = [
     ("data_efficiency", "wd_vs_frac", "training fraction from 0.2 to 0.9, 13 lines"),
     ("scaling_law", "lr_vs_wd", "weight decay: -1.00 (-1.05 to -0.96)"),
     ("budget_sensitivity", "lr_vs_wd", "12 of 169 differ"),
-    ("structure", "liu2022_representation", "published, at any step within 10,000; ours, at step"),
+    ("structure", "liu2022_representation", "published at any step within 10,000, here at step"),
     ("unlearnable", "liu2022_representation", "12 of 22 cells"),
 ]
+
+# Those whose numbers are judged by no rule.
+UNJUDGED = ("structure", "landscape", "pruning")
 
 
 def run(monkeypatch: pytest.MonkeyPatch, script: str, *arguments: Path) -> int:
@@ -58,8 +62,32 @@ def test_a_script_draws_a_study_and_the_picture_says_what_it_shows(
     about = said(tmp_path / f"{script}.png")
     assert words in about["Description"] and name in about["Title"]
     assert about["Data hash"] == data_hash(load(SWEEPS / name))
-    assert about["Rule"].startswith("First crossing") and about["Sweep"] == name
-    assert about["Command"] == f"python analysis/{script}.py {name}"
+    assert about.get("Rule", "").startswith("First crossing") == (script not in UNJUDGED)
+    assert about["Sweep"] == name
+    assert about["Command"] == f"python analysis/{script}.py sweeps/{name} {tmp_path.name}"
+
+
+def test_what_a_sweep_cannot_show_stands_below_the_picture_of_a_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrapped: list[str] = []
+    monkeypatch.setattr(layout, "wrapped", lambda text, *_: wrapped.append(text) or [text])
+    study = SWEEPS / "liu2022_representation"
+    assert run(monkeypatch, "structure", study, tmp_path) == 0
+    (text,) = wrapped
+    for part in ("p = 10", "width = 200", "adamw", "seeds 0–4", "Budget 10000 steps", "RQI above"):
+        assert part in text
+    assert text.endswith(f"Data {data_hash(load(study))}.")
+
+
+def test_a_command_names_places_as_they_lie_in_the_repository_and_on_no_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(SWEEPS)
+    assert as_told("quick") == as_told(str(SWEEPS / "quick")) == "sweeps/quick"
+    monkeypatch.chdir(tmp_path)
+    assert as_told("outputs/quick/") == "outputs/quick"
+    assert as_told(str(tmp_path / "quick")) == "quick"
 
 
 def test_curves_are_drawn_of_a_sweep_that_has_them_and_asked_for_where_there_are_none(
@@ -78,7 +106,8 @@ def test_neurons_are_drawn_of_a_sweep_that_keeps_its_weights(
 ) -> None:
     folder = weighed(tmp_path / "sweep")
     assert run(monkeypatch, script, folder) == 0
-    assert "little" in said(folder / f"{script}.png")["Description"]
+    about = said(folder / f"{script}.png")
+    assert "little" in about["Description"] and ("Rule" in about) == (script not in UNJUDGED)
     assert run(monkeypatch, script, SWEEPS / "lr_vs_wd", tmp_path) == 2
     assert "store.weights=final" in capsys.readouterr().err
 
@@ -118,25 +147,29 @@ def test_losses_over_the_weight_norm_stand_beside_published_ones_where_there_are
     config, csv = compose([f"+sweep={name}"]), SWEEPS / name / "published.csv"
     runs = cells.runs(config)
     frame = frame_of(config).assign(config=[json.dumps(run.config) for run in runs])
-    frame["train_loss"] = (frame["model.init_scale"] == 0.1) * 1e-6
+    frame["train_loss"] = (frame["model.init_scale"] == 0.1) * 1e-8
     frame["val_loss"] = frame["model.init_scale"].where(frame["model.init_scale"] > 1, 2.0)
     study = stored(config, tmp_path / "study", frame)
     if csv.exists():
         (study / "published.csv").write_bytes(csv.read_bytes())
     assert run(monkeypatch, "landscape", study) == 0
-    told = said(study / "landscape.png")["Description"]
+    about = said(study / "landscape.png")
+    told = about["Description"]
+    assert "Rule" not in about
     pairs = {"omnigrok_landscape": 3, "omnigrok_landscape_size": 5}[name]
     assert f"{pairs} pairs of lines. The validation loss is least at α = 1.58, weight" in told
     assert ("11 published norms" in told) == csv.exists() == (name == "omnigrok_landscape")
-    figure, _ = runpy.run_path(str(SCRIPTS / "landscape.py"))["picture"](read(study))
+    drawn = runpy.run_path(str(SCRIPTS / "landscape.py"))["picture"](read(study))
+    figure = layout.lay_out(drawn, "")
     ax, edge = figure.axes[0], figure.axes[0].get_ylim()[0]
     zeros = [line for line in ax.lines if line.get_marker() == "v"]
-    assert all([*line.get_ydata()] == [edge] * len(line.get_xdata()) for line in zeros)
-    # Of ours the training losses at all alphas but one, of theirs those at 1 and from 2.5 on.
-    assert [len(line.get_xdata()) for line in zeros] == [10] * pairs + [5] * csv.exists()
+    # Of ours the training losses at all alphas but one, of theirs, to six digits, those at 1 and
+    # from 2.5 on.
+    ends = [[edge] * 10] * pairs + [[5e-7] * 5] * csv.exists()
+    assert edge < 5e-7 and [np.asarray(line.get_ydata()).tolist() for line in zeros] == ends
     names = [text.get_text() for text in figure.subfigs[0].legends[0].get_texts()]
     assert "0, below the scale" in names
-    assert ("published, below the scale" in names) == csv.exists()
+    assert ("published, 0 to six digits" in names) == csv.exists()
 
 
 def test_a_script_says_how_it_is_used_and_what_is_no_study(tmp_path: Path) -> None:

@@ -13,10 +13,12 @@ from phasegrok.config import compose, sweeps
 from tests.data_files import WRITERS
 
 SHORT = ["train.steps=2", "train.eval_every=1", "seeds=1"]
-# Those at a published scale that is meant for a GPU; their data are small files, written here.
+# Those at a published scale that is meant for a GPU; data that are files are small, written here.
 SMALLER = {
+    "omnigrok_constrained_full": ["task.p=7"],
     "omnigrok_imdb": ["task.examples=40", "task.length=6", "model.width=8", "train.batch_size=9"],
     "omnigrok_mnist": ["task.examples=110", "train.batch_size=4"],
+    "omnigrok_mnist_landscape": ["task.examples=110", "train.batch_size=4", "sweep.y.low=0.1"],
     "omnigrok_qm9": ["task.examples=12", "train.batch_size=4"],
 }
 UNMOVED = ("gromov2023_closed_form",)  # by its learning rate of 1e-9

@@ -29,6 +29,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CLUSTER_PAGE = ROOT / "docs" / "cluster.md"
 BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NAME = re.compile(r"`([^`]+)`")
+FILE = re.compile(r"(?<![\w/])(?:tests|phasegrok|conf|analysis|benchmarks)/[\w./-]*")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 # Blocks that set up an environment or train for minutes, and what runs the same lines instead.
@@ -140,6 +141,15 @@ def test_every_link_of_a_page_resolves(page: Path) -> None:
     for target in LINK.findall(page.read_text()):
         if not target.startswith(("http://", "https://", "#")):
             assert (page.parent / target.partition("#")[0]).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_of_the_repository_that_a_page_names_is_there(page: Path) -> None:
+    # NAME stands for a name of the reader's own, and so do the files that a page writes.
+    own = {Path(block.file).name for block in blocks(page) if block.file}
+    for name in FILE.findall(page.read_text()):
+        there = "NAME" in name or Path(name).name in own or (ROOT / name.rstrip(".")).exists()
+        assert there, f"{page.name} names {name}, which does not exist"
 
 
 def test_the_documented_columns_are_those_of_the_results() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from analysis.study import main as draw
 from phasegrok import Rule, cells, classify, load
 from phasegrok.__main__ import main
 from phasegrok.answers import Asked, answered_ids
@@ -23,8 +25,7 @@ from tests.claims import SWEEPS, Result, Study
 
 STUDIES = [study.folder for study in claims.studies()]
 
-# Figures of numbers that no rule judges.
-UNJUDGED = ("value",)
+ROOT = SWEEPS.parent
 
 # What a sweep file does not decide.
 MACHINE = ("launch", "out", "reuse", "dry_run", "store")
@@ -91,16 +92,34 @@ def _without_nulls(config: Any) -> Any:
     return {key: _without_nulls(value) for key, value in config.items() if value is not None}
 
 
-def drawn_again(study: Path, kind: str, out: Path) -> str:
-    """The data hash of a figure that `phasegrok plot` made, by the command beside it."""
-    command = rf"`phasegrok (plot sweeps/{study.name} --kind {kind}\b[^`]*)`"
-    found = re.search(command, (study / "README.md").read_text())
-    assert found, f"{study.name}: no command beside {kind}.png"
-    words = found[1].replace(f"sweeps/{study.name}", str(study), 1).split()
-    words[words.index("--out") + 1] = str(out)
-    assert main(words) == 0
-    with Image.open(out / f"{kind}.png") as figure:
-        return figure.info["Data hash"]
+def command_beside(picture: Path) -> list[str]:
+    """The words of the command in the study's README that draws this figure."""
+    study, kind = rf"sweeps/{picture.parent.name}\b", picture.stem
+    script, plot = rf"python analysis/{kind}\.py\s+{study}", rf"phasegrok plot\s+{study}"
+    command = rf"`(?:{script}[^`]*|{plot}[^`]*--kind\s+{kind}\b[^`]*)`"
+    found = re.search(command, (picture.parent / "README.md").read_text())
+    assert found, f"{picture.parent.name}: README.md has no command that draws {picture.name}"
+    return found[0].strip("`").split()
+
+
+def drawn_again(picture: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> dict[Any, Any]:
+    """What a figure says of itself, drawn by the command beside it."""
+    first, *words = command_beside(picture)
+    monkeypatch.chdir(ROOT)
+    if first == "phasegrok":
+        words[words.index("--out") + 1] = str(out)
+        assert main(words) == 0
+    else:
+        script, study, *_ = words
+        monkeypatch.syspath_prepend(ROOT / "analysis")
+        picture_of = runpy.run_path(script)["picture"]
+        assert draw(picture_of, script, [study, str(out)]) == 0
+    return said(out / picture.name)
+
+
+def said(picture: Path) -> dict[Any, Any]:
+    with Image.open(picture) as figure:
+        return dict(figure.info)
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.name)
@@ -124,19 +143,23 @@ class TestStudy:
         assert sorted(load(study / "results.parquet").run_id) == planned
         assert sorted(answered_ids(Store(study), Asked.of(asked, Store(study)))) == planned
 
-    def test_its_figures_and_its_words_are_of_its_data(self, study: Path, tmp_path: Path) -> None:
+    def test_its_figures_are_of_its_data_by_the_commands_beside_them(
+        self, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert (study / "phase_diagram.png").exists()
+        for picture in sorted(study.glob("*.png")):
+            about, command = said(picture), command_beside(picture)
+            if picture.stem == "phase_diagram":
+                assert about["Data hash"] == data_hash(load(study)) and about["Rule"], picture
+                continue
+            again = drawn_again(picture, tmp_path, monkeypatch)
+            if command[0] == "python":
+                assert again.pop("Command") and about.pop("Command").split() == command, picture
+            assert about == again, f"draw {picture} again"
+
+    def test_its_words_are_of_its_data(self, study: Path) -> None:
         frame = load(study / "results.parquet")
-        data = data_hash(frame)
-        pictures = sorted(study.glob("*.png"))
-        assert study / "phase_diagram.png" in pictures
-        for picture in pictures:
-            with Image.open(picture) as figure:
-                plotted = "--kind" in figure.info.get("Command", "")
-                theirs = drawn_again(study, picture.stem, tmp_path) if plotted else data
-                assert figure.info["Data hash"] == theirs, f"draw {picture} again"
-                judged = figure.info.get("Rule") or picture.stem in UNJUDGED
-                assert figure.info["Description"] and judged, picture
-        words = (study / "README.md").read_text()
+        data, words = data_hash(frame), (study / "README.md").read_text()
         assert f"`{data}`" in words
         assert all(f"`{commit}`" in words for commit in frame["commit"].unique())
         assert f"{frame.steps.sum():,} run-steps" in words
