@@ -1,6 +1,6 @@
 """What final weights say of single neurons: how periodic each is, and what goes with it.
 
-Doshi et al. 2023 (arXiv 2310.13061, sections 3 and 4), of `quadratic_mlp` on operations modulo p:
+Doshi et al. 2023 (arXiv 2310.13061, sections 3 and 4), of `quadratic_mlp` on x+y or x-y modulo p:
 periodic neurons generalise, the others memorise. Weights are as from `phasegrok.load_weights`.
 """
 

@@ -112,8 +112,12 @@ def test_every_neuron_has_its_ipr_and_the_histogram_counts_all_with_weights() ->
 
 def test_neurons_of_other_networks_are_refused_with_those_that_have_them() -> None:
     frame, weights = example()
-    config = json.loads(str(frame.at[0, "config"]))
-    config["model"]["name"] = "mlp"
-    other = frame.assign(config=json.dumps(config))
-    with pytest.raises(InputError, match=r"of runs of model=quadratic_mlp on .* modulo task\.p"):
-        neuron_table(other, weights)
+    for section, key, value in (("model", "name", "mlp"), ("task", "operation", "x*y"),
+                                ("task", "name", "liu2022_addition")):  # fmt: skip
+        config = json.loads(str(frame.at[0, "config"]))
+        config[section][key] = value
+        other = frame.assign(config=json.dumps(config))
+        for analysis in (neuron_table, pruning):
+            with pytest.raises(InputError, match=r"model=quadratic_mlp on x\+y or x-y modulo") as e:
+                analysis(other, weights)
+            assert len(e.value.faults) == 1
