@@ -96,8 +96,8 @@ def weight_norm(m: Measured) -> Tensor:
 
 
 def ipr(m: Measured) -> Tensor:
-    """Mean over neurons of their inverse participation ratio (Doshi et al. 2023); dead ones, all
-    of whose weights are zero, left out."""
+    """Mean over neurons of their inverse participation ratio (Doshi et al. 2023), those without
+    one left out: a weight vector of theirs has faded to zero."""
     from phasegrok.circuits import neuron_ipr
 
     return neuron_ipr(m.params).nanmean()
