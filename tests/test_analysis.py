@@ -78,7 +78,9 @@ def test_neurons_are_drawn_of_a_sweep_that_keeps_its_weights(
 ) -> None:
     folder = weighed(tmp_path / "sweep")
     assert run(monkeypatch, script, folder) == 0
-    assert "little" in said(folder / f"{script}.png")["Description"]
+    told = said(folder / f"{script}.png")["Description"]
+    assert "little" in told and ("in random order" in told) == (script == "pruning")
+    assert "of the phases comprehension, grokking, memorization, confusion." in told
     assert run(monkeypatch, script, SWEEPS / "lr_vs_wd", tmp_path) == 2
     assert "store.weights=final" in capsys.readouterr().err
 
