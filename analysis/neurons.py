@@ -12,19 +12,20 @@ from study import Study, main
 from phasegrok import load_weights
 from phasegrok.diagram import Picture
 from phasegrok.frames import ipr_histogram, neuron_table
-from phasegrok.phases import PHASES
+from phasegrok.phases import LABELS
 
 
 def picture(study: Study) -> Picture:
     table = neuron_table(study.runs, load_weights(study.folder, study.runs["run_id"]))
     table = table.merge(study.runs[["run_id", "phase"]])
-    present = [name for name in PHASES if name in set(table["phase"])]
+    present = [name for name in LABELS if name in set(table["phase"])]
 
     def paint(room: Any, size: Any) -> None:
         panels = room.subplots(1, len(present), sharey=True, squeeze=False)[0]
         for ax, name in zip(panels, present, strict=True):
             bins = ipr_histogram(table.loc[table["phase"] == name])
-            ax.bar(bins["low"], bins["share"], 0.05, align="edge", color="#3E4A89")
+            widths = bins["high"] - bins["low"]
+            ax.bar(bins["low"], bins["share"], widths, align="edge", color="#3E4A89")
             ax.set(title=name, xlabel="inverse participation ratio", xlim=(0, 1))
         panels[0].set_ylabel("share of neurons")
 

@@ -37,6 +37,6 @@ def waves(p: int, like: Tensor) -> tuple[Tensor, Tensor]:
 
 def neuron_ipr(params: Mapping[str, Tensor]) -> Tensor:
     """Of each neuron of a `quadratic_mlp`, [width]: the mean over its two input rows and its output
-    row."""
+    row; NaN if one of the three is zero, or not finite."""
     columns = params["left"].mT, params["right"].mT, params["readout"]
     return torch.stack([ipr(rows) for rows in columns]).mean(dim=0)

@@ -96,8 +96,8 @@ def weight_norm(m: Measured) -> Tensor:
 
 
 def ipr(m: Measured) -> Tensor:
-    """Mean over neurons of their inverse participation ratio (Doshi et al. 2023); dead ones, all
-    of whose weights are zero, left out."""
+    """Mean over neurons of their inverse participation ratio (Doshi et al. 2023), those without
+    one left out: a weight vector of theirs has faded to zero."""
     from phasegrok.circuits import neuron_ipr
 
     return neuron_ipr(m.params).nanmean()
@@ -108,16 +108,20 @@ def noisy(shared: Mapping[str, Any]) -> bool:
     return bool(shared["task"].get("noisy"))
 
 
-def quadratic_on_symbols(shared: Mapping[str, Any]) -> bool:
-    """Runs of `quadratic_mlp` on operations modulo p, whose symbols and answers are residues."""
+def adding(shared: Mapping[str, Any]) -> bool:
+    """Runs of `quadratic_mlp` on x+y or x-y modulo p, whose solutions are waves along the residues.
+
+    Those of x*y are waves along the discrete logarithm: along the residues they look like noise.
+    """
     model, task = shared["model"], shared["task"]
-    return model["name"] == "quadratic_mlp" and task.get("p") is not None
+    sums = task["name"] == "binary_operation" and task.get("operation") in ("x+y", "x-y")
+    return model["name"] == "quadratic_mlp" and sums
 
 
 _NOISY: dict[str, Any] = {"applies": noisy, "needs": "runs with task.label_noise above 0"}
 _WAVES: dict[str, Any] = {
-    "applies": quadratic_on_symbols,
-    "needs": "runs of model=quadratic_mlp on an operation modulo task.p",
+    "applies": adding,
+    "needs": "runs of model=quadratic_mlp on x+y or x-y modulo task.p",
 }
 
 OBSERVABLES: dict[str, Observable] = {

@@ -25,8 +25,9 @@ class Option:
 
 
 def choice(*values: str, default: Any = REQUIRED) -> Option:
-    """One of a few words."""
-    return Option(f"one of {', '.join(values)}", lambda value: value in values, default)
+    """One of a few words; null is one too where it is the default."""
+    named = ("null", *values) if default is None else values
+    return Option(f"one of {', '.join(named)}", lambda value: value in values, default)
 
 
 def integer(low: int | None = None, *, default: Any = REQUIRED) -> Option:

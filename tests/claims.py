@@ -1,7 +1,8 @@
 """What a study claims, whether its data bear it out, and the tables that say so.
 
-A study is a folder of sweeps/. Its claims.yaml states each claim: where it was published, the
-published value, the tolerance and the function of claim_values.py that computes ours.
+A study is a folder of sweeps/. Its claims.yaml states each claim: its source, the value `published`
+there (or `reference`, one that nobody published), the tolerance and the function of claim_values.py
+that computes ours.
 
     python -m tests.claims        writes the tables of sweeps/README.md and of every study's README
 """
@@ -33,7 +34,10 @@ TOLERANCES = {
     "at_most": ("≤ {}", lambda value, bound: value <= bound),
     "equals": ("{}", lambda value, bound: value == bound),
 }
-KEYS = {"id", "statement", "source", "published", "value", "options", "revised", *TOLERANCES}
+EXPECTED = {"published", "reference"}
+"""A claim has one of the two."""
+
+KEYS = {"id", "statement", "source", "value", "options", "revised", *EXPECTED, *TOLERANCES}
 """`revised`: what was changed of the claim after its result was known, and why."""
 
 
@@ -124,16 +128,30 @@ def told(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
+UNPUBLISHED = (
+    "A value marked (reference) was not published: it is of a plain NumPy computation of our own."
+)
+
+
+def expected(claim: Mapping[str, Any]) -> str:
+    """The value that a claim is compared with, and whether it was published."""
+    if "published" in claim:
+        return told(claim["published"])
+    return f"{told(claim['reference'])} (reference)"
+
+
 def claims_table(study: Study) -> str:
     """The claims of a study as a Markdown table."""
     lines = ["| claim | source | published | here | agrees if | verdict |", "| --- " * 6 + "|"]
     for result in study.results:
         claim = result.claim
-        cells = (claim["statement"], claim["source"], told(claim["published"]))
+        cells = (claim["statement"], claim["source"], expected(claim))
         verdict = f"{result.verdict}, revised" if result.revised else result.verdict
         cells += (told(result.value), result.tolerance, verdict)
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", f"Tolerances were fixed {study.stated['fixed']}."]
+    if any("reference" in claim for claim in study.stated["claims"]):
+        lines[-1] += f" {UNPUBLISHED}"
     notes = [result.claim for result in study.results if result.revised]
     if notes:
         lines += ["", "Revised after the results were known:", ""]

@@ -1,8 +1,9 @@
 """What the studies of Doshi et al. 2023 (arXiv 2310.13061) claim, computed from their runs.
 
 Each function takes the study's folder, its frame (one row per run) and the options of the claim, as
-those of claim_values.py do. A cell's phase is that of most of its seeds; forgetting and confusion
-are one letter where the reference, of which only the end is known, does not tell them apart.
+those of claim_values.py do. A cell is of the phase that more of its seeds are in than in any other,
+and of none where phases tie; phases that are told together count as one. Forgetting and confusion
+are one letter, for the reference, of which only the end is known, does not tell them apart.
 """
 
 from __future__ import annotations
@@ -71,16 +72,20 @@ def _alike(panel: Frame) -> np.ndarray:
 
 def letters(frame: Frame) -> Frame:
     """The letter of most seeds by decay, noise and fraction; none where they tie."""
-    both = frame.assign(phase=frame["phase"].replace("forgetting", "confusion"))
-    return cell_table(both, KEYS).set_index(KEYS)["majority"].map(LETTERS.get)
+    return _majority(frame, ["confusion", "forgetting"]).map(LETTERS.get)
+
+
+def _majority(frame: Frame, together: Sequence[str]) -> Frame:
+    """The phase of each cell; the first of these phases stands for all of them."""
+    phase = frame["phase"].mask(frame["phase"].isin(together), together[0])
+    return cell_table(frame.assign(phase=phase), KEYS).set_index(KEYS)["majority"]
 
 
 def cells_in(
     folder: Path, frame: Frame, phases: Sequence[str], at: Mapping[str, Sequence[Any]]
 ) -> int:
     """How many cells have most of their seeds in one of these phases."""
-    runs = _at(frame, at)
-    return int((runs["phase"].isin(phases).groupby([runs[key] for key in KEYS]).mean() > 0.5).sum())
+    return int((_majority(_at(frame, at), phases) == phases[0]).sum())
 
 
 def letters_along(folder: Path, frame: Frame, along: str, at: Mapping[str, Sequence[Any]]) -> str:

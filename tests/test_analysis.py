@@ -36,7 +36,7 @@ DRAWN = [
 ]
 
 # Those whose numbers are judged by no rule.
-UNJUDGED = ("structure", "landscape", "pruning")
+UNJUDGED = ("structure", "landscape")
 
 
 def run(monkeypatch: pytest.MonkeyPatch, script: str, *arguments: Path) -> int:
@@ -107,7 +107,10 @@ def test_neurons_are_drawn_of_a_sweep_that_keeps_its_weights(
     folder = weighed(tmp_path / "sweep")
     assert run(monkeypatch, script, folder) == 0
     about = said(folder / f"{script}.png")
-    assert "little" in about["Description"] and ("Rule" in about) == (script not in UNJUDGED)
+    told = about["Description"]
+    assert "little" in told and ("Rule" in about) == (script not in UNJUDGED)
+    assert ("in random order" in told) == (script == "pruning")
+    assert "of the phases comprehension, grokking, memorization, confusion." in told
     assert run(monkeypatch, script, SWEEPS / "lr_vs_wd", tmp_path) == 2
     assert "store.weights=final" in capsys.readouterr().err
 

@@ -23,6 +23,7 @@ GOOD = {
     "train__compile": ["auto", True, False],
     "train__lanes": ["auto", 64],
     "train__stop_accuracy": [None, 0.95, 1],
+    "train__curve_points_per_decade": [0, 16],
     "phase__gap": [1, 399, 0.5],
     "launch__workers": ["auto", 2],
     "launch__threads": [1, 4],
@@ -45,6 +46,7 @@ BAD = {
     "train__lanes": [0, "many", True, 2.0],
     "train__stop_accuracy": [0, 1.5, True],
     "train__vectorise": ["true", 1],
+    "train__curve_points_per_decade": [-1, 2.5],
     "phase__gap": [0, 1.0, 1.5, -5, True, "0.1"],
     "phase__train_accuracy": [0, 90],
     "phase__name": ["last_crossing"],
@@ -111,6 +113,8 @@ def test_a_word_that_looks_like_a_number_is_shown_in_quotes():
         ({"train__stop_accuracy": 0.9, "phase__val_accuracy": 0.95}, "train.stop_accuracy = 0.9: "
          "must not be below phase.train_accuracy or phase.val_accuracy, at most 0.95 here"),
         ({"phase__gap": None}, "phase.gap is missing: it must be a whole number >= 1 (steps) or"),
+        ({"model__init": "gromov"}, "model.init = gromov: must be one of null, analytic"),
+        ({"model__norm": "group"}, "model.norm = group: must be one of null, batch, layer"),
         ({"phase__slack": 0.05}, "phase.slack = 0.05: must be null, for the rule first_crossing"),
     ],
 )  # fmt: skip
@@ -121,7 +125,10 @@ def test_one_fault_in_one_sentence(changes, fault):
 
 def test_a_rule_of_final_accuracies_reads_no_gap_and_stops_no_run():
     final = ("phase=doshi2023", "phase.val_accuracy=0.8")
-    check(compose(["+sweep=quick", *final, "phase.gap=null", "train.stop_when_decided=true"]))
+    check(compose(["+sweep=quick", *final, "train.stop_when_decided=true"]))
+    phase = compose(["+sweep=quick", "phase=doshi2023"])["phase"]
+    assert phase == compose(["phase=doshi2023"])["phase"], "the gap of the sweep's rule is none"
+    assert compose(["+sweep=quick", "phase=liu2022"])["phase"]["gap"] == 0.1
     assert composing_faults(*final, "phase.gap=0.1", "train.stop_accuracy=0.95") == [
         "phase.gap = 0.1: must be null, for the rule final_accuracy does not read it; set "
         "phase.gap=null",
@@ -152,6 +159,14 @@ def test_the_closed_form_network_of_addition_is_for_no_other_operation():
     assert composing_faults("model.init=analytic", "task=modular_subtraction") == [
         "model.init = analytic: is the network of x+y modulo task.p, and task.operation is x-y; "
         "set model.init=null, or choose task=modular_addition"
+    ]
+
+
+@pytest.mark.parametrize("more", [[], ["task.targets=classes"]])
+def test_nor_is_it_of_the_plain_addition_of_liu2022(more):
+    assert composing_faults("model.init=analytic", "task=liu2022_addition", *more) == [
+        "model.init = analytic: is the network of x+y modulo task.p, and the task is "
+        "liu2022_addition; set model.init=null, or choose task=modular_addition"
     ]
 
 

@@ -69,6 +69,12 @@ def test_cells_are_counted_and_read_along_an_axis_by_the_phase_of_most_seeds() -
     assert values.letters_along(KEPT, runs, along=values.DECAY, at=COLUMN) == "CPFX"
     tied = runs[runs["seed"] < 2]
     assert values.letters_along(KEPT, tied, along=values.DECAY, at=COLUMN) == "?X"
+    assert values.cells_in(KEPT, tied, phases=["full inversion"], at=COLUMN) == 0
+    split = runs[(runs[values.KEYS] == [0, 0.2, 0.8]).all(axis=1)].copy()
+    split["phase"] = ["forgetting", "coexistence", "confusion"]
+    assert values.cells_in(KEPT, split, phases=["forgetting", "confusion"], at=COLUMN) == 1
+    assert values.letters_along(KEPT, split, along=values.DECAY, at=COLUMN) == "X"
+    assert values.cells_in(KEPT, split, phases=["coexistence", "partial inversion"], at=COLUMN) == 0
     with pytest.raises(AssertionError, match="no run has"):
         values.cells_in(KEPT, runs, at={values.DECAY: [7]}, **counted)
 

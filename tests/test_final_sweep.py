@@ -16,7 +16,7 @@ from phasegrok.phases import KINDS
 from phasegrok.store import Store
 from tests.test_extend import TINY, trained
 
-FINAL = ("phase=doshi2023", "phase.gap=null")
+FINAL = ("phase=doshi2023",)
 
 
 @pytest.fixture(scope="module")

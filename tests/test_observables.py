@@ -97,11 +97,31 @@ def test_noise_too_small_for_one_label_has_null_and_the_other_lanes_do_not() -> 
     assert few["clean_acc"] == few["train_acc"] and some["corrupted_acc"] is not None
 
 
-def test_the_mean_ipr_is_of_quadratic_networks_modulo_p_alone() -> None:
+def measured(*overrides: str) -> tuple[str, ...]:
+    """The observables of the runs of `quick` with these overrides."""
+    run = phasegrok.runs("quick", overrides=["seeds=1", *overrides])[0]
+    return observables.of(shared_part(run.config))
+
+
+@pytest.mark.parametrize("task", ["addition", "subtraction"])
+def test_quadratic_networks_have_a_mean_ipr_where_solutions_are_waves(task: str) -> None:
+    assert "ipr" in measured(f"task=modular_{task}")
+    assert "ipr" not in measured(f"task=modular_{task}", "model=mlp")
+
+
+@pytest.mark.parametrize("task", [
+    ["task=modular_multiplication"], ["task=modular_division"], ["task=liu2022_addition"],
+    ["task=liu2022_addition", "task.targets=classes"], ["task=s3", "task.p=null"],
+])  # fmt: skip
+def test_where_waves_do_not_run_along_the_residues_nothing_is_called_periodic(task: Any) -> None:
+    assert "ipr" not in measured(*task)
+
+
+def test_a_run_of_multiplication_has_no_ipr_in_its_row() -> None:
     run = one_run(10)
-    assert "ipr" in observables.of(shared_part(run.config))
-    for section in ({"model": {"name": "mlp"}}, {"task": {"name": "liu2022_addition"}}):
-        assert "ipr" not in observables.of(shared_part({**run.config, **section}))
+    other = with_config(run, task={**run.config["task"], "operation": "x*y"})
+    added, multiplied = (trained([each], 1)[each.run_id].row for each in (run, other))
+    assert "ipr" in added and not {"ipr", "curve.ipr"} & multiplied.keys()
 
 
 def test_a_column_that_no_run_has_is_refused_with_what_has_it() -> None:

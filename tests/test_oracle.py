@@ -176,7 +176,8 @@ class Plain:
             noisy = math.floor(Fraction(str(task["label_noise"])) * len(train))
             found["corrupted_acc"] = self._accuracy(train[:noisy])
             found["clean_acc"] = self._accuracy(train[noisy:])
-        if self.prepared.run.config["model"]["name"] == "quadratic_mlp":
+        adds = task.get("operation") in ("x+y", "x-y")
+        if self.prepared.run.config["model"]["name"] == "quadratic_mlp" and adds:
             found["ipr"] = self._ipr()
         return found
 

@@ -9,7 +9,18 @@ import numpy as np
 import pytest
 
 from phasegrok.errors import InputError
-from phasegrok.phases import LADDER, Rule, decide, needed, phase_of
+from phasegrok.phases import (
+    CLASSIFY_COLUMNS,
+    KINDS,
+    LADDER,
+    NUMBERS,
+    Rule,
+    decide,
+    needed,
+    phase_of,
+)
+from phasegrok.phases.many import OF_TABLE
+from phasegrok.phases.rule import OF_ROW
 from tests.phase_cases import RECORDED, ladder, laddered, row
 
 NAN = float("nan")
@@ -219,3 +230,9 @@ def test_a_diverged_run_will_never_cross_what_it_has_not_crossed() -> None:
     assert phase_of(row(None, None, **diverged), Rule()) == "confusion"
     assert phase_of(row(100, None, **diverged), Rule()) == "memorization"
     assert phase_of(row(100, 150, **diverged), Rule()) == "grokking"
+
+
+def test_every_rule_judges_rows_and_tables() -> None:
+    assert OF_ROW.keys() == OF_TABLE.keys() == KINDS.keys()
+    assert {number for kind in KINDS.values() for number in kind.numbers} == set(NUMBERS)
+    assert all(set(kind.columns) <= set(CLASSIFY_COLUMNS) for kind in KINDS.values())

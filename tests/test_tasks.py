@@ -261,6 +261,13 @@ def test_label_noise_touches_exactly_its_share_of_the_training_labels(noise, cor
     assert labels.min() >= 0 and labels.max() < 23
 
 
+def test_numbers_that_are_one_in_the_id_of_a_run_are_one_in_its_data():
+    """0.7 - 0.4 and 0.7 - 0.2 are a little less than 0.3 and 0.5, which would cost an example."""
+    assert len(tasks.corrupted({"label_noise": 0.7 - 0.4}, np.arange(100))) == 30
+    halves = [clusters(examples=11, train_fraction=fraction) for fraction in (0.7 - 0.2, 0.5)]
+    assert [tasks.train_size(task) for task in halves] == [6, 6]
+
+
 def test_more_label_noise_keeps_what_less_noise_changed():
     data, train = tasks.dataset(binary(p=23), 0), tasks.split(binary(p=23), 0)
     some = tasks.noisy_labels(binary(p=23, label_noise=0.2), data, train, seed=5)

@@ -14,6 +14,7 @@ from phasegrok.cells import AXES, Config
 from phasegrok.config.catalogue import GROUPS, checked_dir, sweeps
 from phasegrok.errors import InputError
 from phasegrok.options import suggestion
+from phasegrok.phases import KINDS, NUMBERS
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -84,6 +85,7 @@ def _own_hydra() -> Iterator[None]:
 def plain(node: DictConfig, overrides: Sequence[str]) -> Config:
     """The composed node as a plain dictionary; an axis overridden in one form loses the other.
 
+    A rule chosen by phase=NAME loses the numbers that a sweep's file gives to another rule.
     Where data lie and what they are is settled here, for whoever trains from another folder.
     """
     from omegaconf import OmegaConf
@@ -100,6 +102,8 @@ def plain(node: DictConfig, overrides: Sequence[str]) -> Config:
             _drop(axis, ("values",), overrides, name)
         if isinstance(axis, dict):
             _open_group(config, axis.get("param"))
+    if any(override_key(override) == "phase" for override in overrides):
+        _drop_unread(config["phase"], overrides)
     from phasegrok.config import refinement
 
     return refinement.settled(config)
@@ -114,6 +118,14 @@ def _open_group(config: Config, param: Any) -> None:
         group = groups.setdefault(swept[1], {})
         if isinstance(group, dict):
             group.setdefault(swept[2], None)
+
+
+def _drop_unread(phase: Config, overrides: Sequence[str]) -> None:
+    """The numbers that this rule does not read, but for those that were set by an override."""
+    kind, asked = KINDS.get(phase.get("name", "")), set(map(override_key, overrides))
+    for number in NUMBERS:
+        if kind and number not in kind.numbers and f"phase.{number}" not in asked:
+            phase.pop(number, None)
 
 
 def _drop(axis: Config, keys: Sequence[str], overrides: Sequence[str], name: str) -> None:

@@ -81,7 +81,9 @@ class Train(_Section):
         gt=0, le=1, description="null (the rule's thresholds) or a number above 0, at most 1"
     )
     keep_state: bool = Field(description="true or false")
-    curve_points_per_decade: int = Field(ge=1, description="a whole number >= 1")
+    curve_points_per_decade: int = Field(
+        ge=0, description="a whole number >= 0 (0: every evaluation is kept)"
+    )
 
 
 class Phase(_Section):

@@ -14,7 +14,7 @@ from phasegrok import models, tasks
 from phasegrok.cells import Config, lookup
 from phasegrok.config.schema import Composed, Phase, schema_of
 from phasegrok.config.words import leaves, meant, shown
-from phasegrok.phases import KINDS
+from phasegrok.phases import KINDS, NUMBERS
 from phasegrok.words import counted
 
 # What pydantic calls a key that the schema does not have.
@@ -152,11 +152,8 @@ def _meant_together(config: Config, bad: set[str]) -> Iterator[str]:
 def _fit_faults(task: Mapping[str, Any], model: Mapping[str, Any]) -> Iterator[str]:
     """A network that reads pairs of symbols, and a task of real vectors, or the reverse."""
     given, read = tasks.inputs(task), models.reads(model)
-    if model.get("init") == "analytic" and task.get("operation") not in (None, "x+y"):
-        yield (
-            f"model.init = analytic: is the network of x+y modulo task.p, and task.operation is "
-            f"{task['operation']}; set model.init=null, or choose task=modular_addition"
-        )
+    if model.get("init") == "analytic" and given is not None:
+        yield from _closed_form_faults(task)
     if given is None or read is None or given == read:
         return
     words = {"pairs": "pairs of symbols", "vectors": "real vectors", "tokens": "texts",
@@ -166,6 +163,18 @@ def _fit_faults(task: Mapping[str, Any], model: Mapping[str, Any]) -> Iterator[s
         f"model.name = {model['name']}: reads {words[read]}, but the inputs of {task['name']} are "
         f"{words[given]}; choose model={' or '.join(fitting)}, or your own (model=own)"
     )
+
+
+def _closed_form_faults(task: Mapping[str, Any]) -> Iterator[str]:
+    pairs = task["name"] == "binary_operation"
+    if not (
+        pairs and task.get("operation") in (None, "x+y")
+    ):  # one that is missing is told already
+        other = f"task.operation is {task['operation']}" if pairs else f"the task is {task['name']}"
+        yield (
+            f"model.init = analytic: is the network of x+y modulo task.p, and {other}; set "
+            "model.init=null, or choose task=modular_addition"
+        )
 
 
 def _loss_faults(config: Config) -> Iterator[str]:
@@ -255,7 +264,7 @@ def _launch_faults(launch: Mapping[str, Any]) -> Iterator[str]:
 def _rule_faults(train: Mapping[str, Any], phase: Mapping[str, Any]) -> Iterator[str]:
     """A rule by which no run could grok, or which its runs end too early to be judged by."""
     name, kind, stop = phase["name"], KINDS[phase["name"]], train["stop_accuracy"]
-    for number in ("gap", "slack"):
+    for number in NUMBERS:
         given = phase.get(number)
         if number in kind.numbers and given is None:
             allowed = Phase.model_fields[number].description

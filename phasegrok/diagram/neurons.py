@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import SubFigure
 from matplotlib.lines import Line2D
@@ -24,6 +23,9 @@ _STYLES: dict[str, tuple[str, dict[str, Any]]] = {
     "clean_acc": ("clean training labels", {"color": TRAIN, "linestyle": ":"}),
 }
 
+# Why neurons have no ratio, as `phasegrok.frames.neurons.neuron_table` names it.
+_WITHOUT = {"faded": "of which a weight vector is zero", "diverged": "of runs that diverged"}
+
 
 def ipr_picture(chosen: Sequence[tuple[str, pd.DataFrame]]) -> Picture:
     """The share of neurons by their IPR, a panel for each cell, over all of its seeds.
@@ -32,9 +34,14 @@ def ipr_picture(chosen: Sequence[tuple[str, pd.DataFrame]]) -> Picture:
         chosen: heading and rows of `phasegrok.frames.neurons.neuron_table` for one cell.
     """
     headings = [head for head, _ in chosen]
-    means = [f"{table['ipr'].mean():.2f}" for _, table in chosen]
-    dead = sum(np.isnan(table["ipr"].to_numpy()).sum() for _, table in chosen)
-    out = f". {counted(dead, 'neuron')} without weights left out" if dead else ""
+    means = [_mean(table) for _, table in chosen]
+    why = pd.concat([table["why"] for _, table in chosen])
+    out = [
+        f"{counted(int(why.eq(word).sum()), 'neuron')} {words}"
+        for word, words in _WITHOUT.items()
+        if why.eq(word).any()
+    ]
+    left_out = f". Left out: {' and '.join(out)}" if out else ""
 
     def paint(room: SubFigure, size: Size) -> None:
         panels = room.subplots(1, len(chosen), sharey=True, squeeze=False)[0]
@@ -44,6 +51,8 @@ def ipr_picture(chosen: Sequence[tuple[str, pd.DataFrame]]) -> Picture:
                    color=VAL, edgecolor="white", linewidth=0.3)  # fmt: skip
             ax.set(xlim=(0, 1), xlabel="inverse participation ratio")
             ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+            if not bins["neurons"].any():
+                ax.text(0.5, 0.5, "no neuron", transform=ax.transAxes, ha="center", va="center")
         panels[0].set_ylabel("share of neurons")
         head_panels(panels, headings, size[0])
 
@@ -52,10 +61,15 @@ def ipr_picture(chosen: Sequence[tuple[str, pd.DataFrame]]) -> Picture:
         cols=len(chosen),
         headings=headings,
         shows="how periodic the neurons are where runs stopped: 1 is a single wave, noise is near "
-        f"0. All seeds of a cell together; mean {', '.join(means)}{out}",
+        f"0. All seeds of a cell together; mean {', '.join(means)}{left_out}",
         alt=f"Histograms of the inverse participation ratio of neurons: {'; '.join(headings)}. "
         f"Mean {', '.join(means)}.",
     )
+
+
+def _mean(table: pd.DataFrame) -> str:
+    known = table["ipr"].dropna()
+    return f"{known.mean():.2f}" if len(known) else "none (no neuron has a ratio)"
 
 
 def pruning_picture(table: pd.DataFrame, heading: str) -> Picture:
@@ -67,6 +81,8 @@ def pruning_picture(table: pd.DataFrame, heading: str) -> Picture:
     sides = [name for name in _STYLES if table[name].notna().to_numpy().any()]
     words = {"lowest": "lowest IPR first", "highest": "highest IPR first", "random": "random"}
     runs = len(set(table["run_id"]))
+    lost = runs - table.loc[table["train_acc"].notna(), "run_id"].nunique()
+    diverged = f"; {counted(lost, 'run')} diverged and {'has' if lost == 1 else 'have'} none"
 
     def paint(room: SubFigure, size: Size) -> None:
         panels = room.subplots(1, len(ORDERS), sharey=True, squeeze=False)[0]
@@ -89,7 +105,9 @@ def pruning_picture(table: pd.DataFrame, heading: str) -> Picture:
             for name in sides
         ],
         shows=f"accuracies of the trained networks of {heading} as neurons are removed, without "
-        "training again, by their inverse participation ratio; a line for each seed",
+        "training again, by their inverse participation ratio; a line for each seed"
+        + diverged
+        * bool(lost),
         alt=f"Accuracy against the share of neurons removed in three orders, {heading}, "
         f"{counted(runs, 'run')}.",
     )

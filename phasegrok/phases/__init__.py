@@ -10,7 +10,15 @@ the budget, for training labels of which some are wrong; `final` has the table.
 """
 
 from phasegrok.phases.final import decide_final, full_below, limits
-from phasegrok.phases.kinds import FINAL_ACCURACY, FIRST_CROSSING, KINDS, PHASES, UNDECIDED, Kind
+from phasegrok.phases.kinds import (
+    FINAL_ACCURACY,
+    FIRST_CROSSING,
+    KINDS,
+    NUMBERS,
+    PHASES,
+    UNDECIDED,
+    Kind,
+)
 from phasegrok.phases.many import LABELS, Column, classify, codes_of, crossings
 from phasegrok.phases.rule import (
     CLASSIFY_COLUMNS,
@@ -29,6 +37,7 @@ __all__ = [
     "KINDS",
     "LABELS",
     "LADDER",
+    "NUMBERS",
     "PHASES",
     "UNDECIDED",
     "Column",

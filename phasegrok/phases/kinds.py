@@ -50,3 +50,6 @@ KINDS = {
         retires=False,
     ),
 }  # fmt: skip
+
+NUMBERS = tuple(dict.fromkeys(number for kind in KINDS.values() for number in kind.numbers))
+"""The numbers of all rules; one that a rule does not read is null in its configuration."""

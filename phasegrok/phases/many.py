@@ -97,25 +97,39 @@ def _refuse_mixed_thresholds(column: Column) -> None:
 
 def codes_of(column: Column, rule: Rule) -> np.ndarray:
     """What `phase_of` says of every row of a table, as positions in LABELS: [rows] of integers."""
-    steps, status = column("steps"), column("status")
-    assert steps is not None and status is not None
-    if rule.name == FINAL_ACCURACY:
-        codes = final_codes(column, rule, steps, status, _budgets(column, steps, rule))
-        return np.where((codes < 0) | (status == "failed"), LABELS.index(UNDECIDED), codes)
+    codes = OF_TABLE[rule.name](column, rule)
+    return np.where((codes < 0) | (column("status") == "failed"), LABELS.index(UNDECIDED), codes)
+
+
+def _first_crossing_codes(column: Column, rule: Rule) -> np.ndarray:
     noise = column("task.label_noise")
     train, val, budget, end = _followed(column, rule)
     with np.errstate(invalid="ignore"):  # inf - inf, of runs that crossed neither
         late = ~(val - train < _gaps(rule, budget))
     noisy = np.zeros(len(end), bool) if noise is None else noise > 0
     facts = (np.isfinite(train), np.isfinite(val), late, end >= budget, noisy)
-    unknown = np.isnan(end) | np.isnan(train) | np.isnan(val) | (status == "failed")
+    unknown = np.isnan(end) | np.isnan(train) | np.isnan(val)
     decided = _decisions()[sum(fact.astype(int) << bit for bit, fact in enumerate(facts))]
-    return np.where(unknown, LABELS.index(UNDECIDED), decided)
+    return np.where(unknown, -1, decided)
+
+
+def _final_accuracy_codes(column: Column, rule: Rule) -> np.ndarray:
+    steps, status = column("steps"), column("status")
+    assert steps is not None and status is not None
+    return final_codes(column, rule, steps, status, _budgets(column, steps, rule))
+
+
+OF_TABLE: dict[str, Callable[[Column, Rule], np.ndarray]] = {
+    FIRST_CROSSING: _first_crossing_codes,
+    FINAL_ACCURACY: _final_accuracy_codes,
+}
+"""What each rule says of all rows, as positions in LABELS; below 0: undecided. Failed rows mean
+nothing."""
 
 
 @cache
 def _decisions() -> np.ndarray:
-    """What `decide` says in each case; the bits of a position are the facts of `codes_of`."""
+    """What `decide` says in each case; the bits of a position are the facts that were seen."""
     cases = [[bool(case >> bit & 1) for bit in range(5)] for case in range(32)]
     return np.array([
         LABELS.index(decide(0 if fitted else None, int(late) if generalised else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -11,7 +11,7 @@ from typing import Any
 
 from phasegrok.errors import InputError
 from phasegrok.phases.final import final_phase
-from phasegrok.phases.kinds import FINAL_ACCURACY, FIRST_CROSSING, KINDS, UNDECIDED, Kind
+from phasegrok.phases.kinds import FINAL_ACCURACY, FIRST_CROSSING, KINDS, NUMBERS, UNDECIDED, Kind
 
 # Accuracies whose first crossings every run keeps, so that it can be judged by other thresholds.
 LADDER = (0.5, 0.6, 0.8, 0.9, 0.95, 0.99, 0.999)
@@ -52,7 +52,7 @@ class Rule:
             faults.append(f"slack {self.slack}: must be 0 or more and below 1")
         faults += [
             f"{number} {getattr(self, number)}: the rule {self.name} has no {number}"
-            for number in ("gap", "slack")
+            for number in NUMBERS
             if number not in self.kind.numbers and getattr(self, number) != getattr(Rule, number)
         ]
         if faults:
@@ -129,8 +129,6 @@ def reached(step: float | None) -> bool:
 
 
 CLASSIFY_COLUMNS = (
-    "train_step",
-    "val_step",
     "steps",
     "status",
     "budget",
@@ -139,7 +137,7 @@ CLASSIFY_COLUMNS = (
     "val_steps",
     "phase.train_accuracy",
     "phase.val_accuracy",
-    *KINDS[FINAL_ACCURACY].columns,
+    *dict.fromkeys(column for kind in KINDS.values() for column in kind.columns),
 )
 
 
@@ -149,8 +147,10 @@ def phase_of(row: Mapping[str, Any], rule: Rule) -> str:
         return UNDECIDED
     own_budget: Any = row.get("budget")
     budget = rule.budget or (int(own_budget) if reached(own_budget) else int(row["steps"]))
-    if rule.name == FINAL_ACCURACY:
-        return final_phase(row, rule, budget)
+    return OF_ROW[rule.name](row, rule, budget)
+
+
+def _first_crossing_phase(row: Mapping[str, Any], rule: Rule, budget: int) -> str:
     try:
         train_step = _crossing(row, "train", rule.train_accuracy, budget)
         val_step = _crossing(row, "val", rule.val_accuracy, budget)
@@ -161,6 +161,13 @@ def phase_of(row: Mapping[str, Any], rule: Rule) -> str:
     noisy = reached(noise) and noise > 0  # type: ignore[operator]
     gap = rule.gap_steps(budget)
     return decide(train_step, val_step, gap=gap, complete=complete, noisy=noisy)
+
+
+OF_ROW: dict[str, Callable[[Mapping[str, Any], Rule, int], str]] = {
+    FIRST_CROSSING: _first_crossing_phase,
+    FINAL_ACCURACY: final_phase,
+}
+"""What each rule says of a row that did not fail, within a budget."""
 
 
 def _crossing(row: Mapping[str, Any], side: str, accuracy: float, budget: int) -> float | None:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from phasegrok import options, streams
+from phasegrok.cells import rounded
 from phasegrok.errors import InputError
 from phasegrok.options import number, suggestion
 from phasegrok.tasks import binary, clusters, files, graphs, images, liu2022, qm9, teacher, text
@@ -127,7 +128,7 @@ def inputs(task: Task) -> str | None:
 
 def train_size(task: Task) -> int:
     """The number of training examples: the train fraction of all, rounded."""
-    return round(task["train_fraction"] * size(task))
+    return round(rounded(task["train_fraction"]) * size(task))
 
 
 def has_codebook(task: Task) -> bool:
@@ -162,8 +163,8 @@ def _permutation(examples: int, split_seed: int) -> IntArray:
 
 def corrupted(task: Task, train_indices: Indices) -> Indices:
     """The training examples whose label is drawn anew: the first int(label_noise * n_train)."""
-    # Exact, so that 0.29 of 100 is 29.
-    share = Fraction(str(task.get("label_noise") or 0.0))
+    # Exact, so that 0.29 of 100 is 29; and as in the run's id, so that 0.7 - 0.4 is 0.3.
+    share = Fraction(str(rounded(task.get("label_noise") or 0.0)))
     return train_indices[: int(share * len(train_indices))]
 
 

@@ -94,11 +94,13 @@ def test_without_label_noise_there_is_nothing_corrupted() -> None:
     assert table["train_acc"].notna().to_numpy().all()
 
 
-def test_every_neuron_has_its_ipr_and_the_histogram_counts_all_with_weights() -> None:
+def test_every_neuron_has_its_ipr_and_the_histogram_counts_all_with_one() -> None:
+    """One zero vector of the three is enough for a neuron to have none."""
     frame, weights = example()
     (params,) = weights.values()
-    params["left"][:, 0] = params["right"][:, 0] = params["readout"][0] = 0
+    params["left"][:, 0] = 0
     table = neuron_table(frame, weights)
+    assert table["why"].tolist() == ["faded"] + [""] * (WAVES + NOISE - 1)
     assert table["neuron"].tolist() == list(range(WAVES + NOISE))
     ipr = table["ipr"].to_numpy()
     assert np.isnan(ipr[0])
@@ -110,10 +112,49 @@ def test_every_neuron_has_its_ipr_and_the_histogram_counts_all_with_weights() ->
     assert (bins.at[0, "low"], bins.at[9, "high"]) == (0, 1)
 
 
-def test_neurons_of_other_networks_are_refused_with_those_that_have_them() -> None:
+def test_a_neuron_without_an_ipr_goes_first_in_lowest_and_last_in_highest() -> None:
+    """Here it is the one that gives the answers: all others give none."""
+    frame, weights = example()
+    (params,) = weights.values()
+    params["left"][:, 0] = 0
+    params["readout"][1:] *= 1e-30
+    shares = (0.0, 1 / (WAVES + NOISE), 1 - 1 / (WAVES + NOISE))
+    table = pruning(frame, weights, shares=shares).set_index(["order", "removed"])["train_acc"]
+    config = json.loads(str(frame.at[0, "config"]))
+    first = direct(config, params, [0])["train_acc"]
+    alone = direct(config, params, list(range(1, WAVES + NOISE)))["train_acc"]
+    assert first != alone
+    assert table["lowest", shares[1]] == pytest.approx(first)
+    assert table["highest", shares[2]] == pytest.approx(alone)
+
+
+def test_a_run_that_diverged_has_no_ipr_and_no_accuracies() -> None:
+    frame, weights = example()
+    (params,) = weights.values()
+    params["left"] *= np.nan
+    table = neuron_table(frame, weights)
+    assert table["ipr"].isna().all() and set(table["why"]) == {"diverged"}
+    assert pruning(frame, weights)[["train_acc", "val_acc", "clean_acc"]].isna().to_numpy().all()
+
+
+def test_neurons_are_not_removed_from_networks_with_a_norm() -> None:
     frame, weights = example()
     config = json.loads(str(frame.at[0, "config"]))
-    config["model"]["name"] = "mlp"
+    config["model"]["norm"] = "batch"
     other = frame.assign(config=json.dumps(config))
-    with pytest.raises(InputError, match=r"of runs of model=quadratic_mlp on .* modulo task\.p"):
-        neuron_table(other, weights)
+    assert neuron_table(other, weights)["ipr"].notna().all()
+    with pytest.raises(InputError, match=r"has model\.norm = batch, .* model\.norm=null alone"):
+        pruning(other, weights)
+
+
+def test_neurons_of_other_networks_are_refused_with_those_that_have_them() -> None:
+    frame, weights = example()
+    for section, key, value in (("model", "name", "mlp"), ("task", "operation", "x*y"),
+                                ("task", "name", "liu2022_addition")):  # fmt: skip
+        config = json.loads(str(frame.at[0, "config"]))
+        config[section][key] = value
+        other = frame.assign(config=json.dumps(config))
+        for analysis in (neuron_table, pruning):
+            with pytest.raises(InputError, match=r"model=quadratic_mlp on x\+y or x-y modulo") as e:
+                analysis(other, weights)
+            assert len(e.value.faults) == 1
