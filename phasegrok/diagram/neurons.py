@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,12 +36,9 @@ def ipr_picture(chosen: Sequence[tuple[str, pd.DataFrame]]) -> Picture:
     """
     headings = [head for head, _ in chosen]
     means = [_mean(table) for _, table in chosen]
-    why = pd.concat([table["why"] for _, table in chosen])
-    out = [
-        f"{counted(int(why.eq(word).sum()), 'neuron')} {words}"
-        for word, words in _WITHOUT.items()
-        if why.eq(word).any()
-    ]
+    why = Counter(word for _, table in chosen for word in table["why"])
+    out = [f"{counted(why[word], 'neuron')} {words}" for word, words in _WITHOUT.items()
+           if why[word]]  # fmt: skip
     left_out = f". Left out: {' and '.join(out)}" if out else ""
 
     def paint(room: SubFigure, size: Size) -> None:
@@ -51,7 +49,7 @@ def ipr_picture(chosen: Sequence[tuple[str, pd.DataFrame]]) -> Picture:
                    color=VAL, edgecolor="white", linewidth=0.3)  # fmt: skip
             ax.set(xlim=(0, 1), xlabel="inverse participation ratio")
             ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-            if not bins["neurons"].any():
+            if not sum(bins["neurons"]):
                 ax.text(0.5, 0.5, "no neuron", transform=ax.transAxes, ha="center", va="center")
         panels[0].set_ylabel("share of neurons")
         head_panels(panels, headings, size[0])

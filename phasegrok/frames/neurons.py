@@ -129,7 +129,7 @@ def _ipr(params: Mapping[str, np.ndarray]) -> np.ndarray:
 def _finite(params: Mapping[str, np.ndarray]) -> np.ndarray:
     """Whether all weights of a neuron are finite numbers, [width] of booleans."""
     columns = params["left"].T, params["right"].T, params["readout"]
-    return np.isfinite(np.concatenate(columns, axis=1)).all(axis=1)
+    return np.isfinite(np.concatenate(columns, axis=1).sum(axis=1))
 
 
 def _examples(config: Config) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:

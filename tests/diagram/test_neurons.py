@@ -10,8 +10,7 @@ from phasegrok.diagram.neurons import ipr_picture, pruning_picture
 
 
 def neurons(*ratios: float, why: str = "") -> pd.DataFrame:
-    table = pd.DataFrame({"ipr": ratios})
-    return table.assign(why=table["ipr"].isna().map({True: why, False: ""}))
+    return pd.DataFrame({"ipr": ratios, "why": np.where(np.isnan(ratios), why, "")})
 
 
 def test_neurons_that_faded_are_told_from_those_of_runs_that_diverged() -> None:
@@ -37,4 +36,4 @@ def test_runs_that_diverged_are_counted_where_they_have_no_line() -> None:
                           "train_acc": [1.0, np.nan], "val_acc": [0.5, np.nan],
                           "corrupted_acc": np.nan, "clean_acc": np.nan})  # fmt: skip
     assert pruning_picture(table, "x").shows.endswith("; 1 run diverged and has none")
-    assert pruning_picture(table[:1], "x").shows.endswith("a line for each seed")
+    assert pruning_picture(table.iloc[:1], "x").shows.endswith("a line for each seed")
