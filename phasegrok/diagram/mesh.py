@@ -25,6 +25,7 @@ from phasegrok.diagram.colors import (
     PHASE_COLORS,
 )
 from phasegrok.diagram.dress import dress
+from phasegrok.diagram.quads import Quads
 from phasegrok.diagram.shapes import corners, crosses
 from phasegrok.frames import Axis, axis_cells
 
@@ -95,15 +96,17 @@ def mesh(
     colored = cells.loc[known]
     at = slot_y[colored["y.at"].to_numpy()], slot_x[colored["x.at"].to_numpy()]
     filled[at] = values.to_numpy(dtype=float)[known]
-    return ax.pcolormesh(
+    painted = Quads(
         edges_x,
         edges_y,
-        filled,
+        lines="white" if ground.lined else None,
+        array=filled,
         cmap=cmap,
         norm=norm,
-        edgecolors="white" if ground.lined else "face",
         linewidth=0.3 if ground.lined else 0.1,
     )
+    ax.add_collection(painted, autolim=False)
+    return painted
 
 
 def layers(cells: pd.DataFrame) -> list[pd.DataFrame]:

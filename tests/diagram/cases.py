@@ -144,7 +144,7 @@ def runs(*rows: tuple[Any, ...], columns: str = "x y seed phase status") -> pd.D
 
 
 def only(ax: Axes, kind: type) -> Any:
-    (found,) = [artist for artist in ax.collections if type(artist) is kind]
+    (found,) = [artist for artist in ax.collections if isinstance(artist, kind)]
     return found
 
 
