@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from phasegrok import engine
+from phasegrok import engine, load
 from tests.sweeping import FORK, command, differences, finished, results
 
 # 4 x 2 cells, 1 seed; small enough that every case is a second.
@@ -81,6 +83,23 @@ def test_two_sweeps_that_share_cells_share_results(
     # Somewhere else the store must be named.
     away = tmp_path / "away" / "c"
     assert trained([*other, f"out={away}", f"reuse=[{tmp_path / 'b'}]"], monkeypatch)[0] == 0
+
+
+def test_runs_of_before_there_was_a_key_are_reused_where_it_does_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert trained([*TINY, f"out={tmp_path / 'a'}"], monkeypatch)[0] == 8
+    older = tmp_path / "a" / "results.parquet"
+    table = pq.read_table(older)
+    texts = [text.replace('"dropout": null, ', "") for text in table["config"].to_pylist()]
+    assert texts != table["config"].to_pylist()
+    at = table.schema.get_field_index("config")
+    pq.write_table(table.set_column(at, table.schema.field(at), pa.array(texts)), older)
+    shutil.rmtree(tmp_path / "a" / "parts")
+    rates = ["+sweep.col={param: model.dropout, values: [0, 0.3]}", "sweep.name=other"]
+    assert trained([*TINY, *rates, f"out={tmp_path / 'b'}"], monkeypatch)[0] == 8
+    frame = load(tmp_path / "b")
+    assert frame.groupby("model.dropout")["reused_from"].count().to_dict() == {0.0: 8, 0.3: 0}
 
 
 def test_a_larger_budget_continues_censored_runs_from_their_kept_state(

@@ -5,7 +5,6 @@ A plan knows nothing of processes or clusters; it can be made, shown and thrown 
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -126,12 +125,11 @@ def _write(planned: Plan) -> None:
     store, config = planned.store, planned.config
     store.path.mkdir(parents=True, exist_ok=True)
     store.write_config(config)
+    cell_of = {run.run_id: run.cell for run in planned.runs}
     for source, table in planned.reused.items():
-        # Of another sweep, maybe over other keys.
-        runs = [json.loads(text) for text in table["config"].to_pylist()]
-        ours: dict[str, list[Any]] = {
-            key: [cells.lookup(run, key) for run in runs] for key in swept(config)
-        }
+        # Of another sweep, maybe over other keys, or of before there was such a key.
+        places = [cell_of[run_id] for run_id in table["run_id"].to_pylist()]
+        ours: dict[str, list[Any]] = {key: [at[key] for at in places] for key in swept(config)}
         ours["sweep"] = [config["sweep"]["name"]] * len(table)
         ours["reused_from"] = [first or source for first in table["reused_from"].to_pylist()]
         name = f"reused-{uuid.uuid4().hex[:8]}"
